@@ -1,0 +1,175 @@
+"""The settings of a project in one environment: ``conf/base.yml``, then ``conf/ENV.yml``, then the environment.
+
+The only reader of environment variables. ``HEADWATER__SECTION__KEY=value`` overrides the setting ``section.key``
+(the value is read as YAML); ``HEADWATER_PROJECT`` and ``HEADWATER_ENV`` stand in for ``--project`` and ``--env``.
+A secret is never written in YAML: ``spark.secrets`` names the Spark property and the environment variable that
+holds its value.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, SecretStr, model_validator
+
+from conf.errors import ConfigError, Problem, UsageError
+from conf.yaml_file import Declared, build, read_yaml
+
+OVERRIDE = "HEADWATER__"
+SECRET_LIKE = re.compile(r"(?i)secret|password|token|access[.]?key|credential")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class SparkSettings(Declared):
+    """How Spark runs. ``properties`` are Spark's own, and win over what Headwater sets."""
+
+    master: str = "local[*]"
+    driver_memory: str = "4g"
+    shuffle_partitions: int = Field(8, ge=1)
+    properties: dict[str, str | int | float | bool] = {}
+    secrets: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _no_secret_in_the_open(self) -> Self:
+        open_secrets = [name for name in self.properties if SECRET_LIKE.search(name)]
+        if open_secrets:
+            raise ValueError(
+                f"properties: {', '.join(open_secrets)} looks like a secret; name under spark.secrets the environment"
+                " variable that holds it"
+            )
+        return self
+
+    @property
+    def is_local(self) -> bool:
+        return self.master.startswith("local")
+
+
+class ServerSettings(Declared):
+    """Where a server of ours listens: always a loopback address here."""
+
+    host: Literal["127.0.0.1", "localhost"] = "127.0.0.1"
+    port: int = Field(5000, ge=1024, le=65535)
+
+
+class Settings(Declared):
+    """Everything a job must be told about its surroundings. Paths are URIs, or absolute local paths."""
+
+    project: Path
+    env: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    lake: str
+    landing: str
+    tracking_uri: SecretStr
+    artifacts: str
+    spark: SparkSettings = SparkSettings()
+    mlflow: ServerSettings = ServerSettings()
+
+    @property
+    def tracking(self) -> str:
+        """The tracking URI with its password, for the one module that talks to MLflow; never to be shown."""
+        return self.tracking_uri.get_secret_value()
+
+    @property
+    def shown_tracking_uri(self) -> str:
+        return re.sub(r"://([^:/@]+):[^@]*@", r"://\1:***@", self.tracking)
+
+
+def find_project(named: str | None, start: Path | None = None) -> Path:
+    """Return the project's directory: the one named, else HEADWATER_PROJECT, else the nearest with conf/base.yml.
+
+    Raises
+    ------
+    UsageError : when there is none
+    """
+    named = named or os.environ.get("HEADWATER_PROJECT")
+    if named:
+        project = Path(named).expanduser().resolve()
+        if not (project / "conf" / "base.yml").is_file():
+            raise UsageError(f"{project} is not a project: it has no conf/base.yml", "name another --project")
+        return project
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "conf" / "base.yml").is_file():
+            return folder
+    raise UsageError(f"no project here: neither {here} nor a folder above it has conf/base.yml", "use --project DIR")
+
+
+def env_name(named: str | None) -> str:
+    """Return the environment's name: the one given, else HEADWATER_ENV, else ``local``."""
+    return named or os.environ.get("HEADWATER_ENV") or "local"
+
+
+def load_settings(project: Path, env: str, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of ``project`` in the environment ``env``.
+
+    Raises
+    ------
+    ConfigError : with every key that is unknown, missing, of the wrong type, or names a variable that is not set
+    """
+    environ = os.environ if environ is None else environ
+    base, overlay = project / "conf" / "base.yml", project / "conf" / f"{env}.yml"
+    content = read_yaml(base)
+    if overlay.is_file():
+        content = _merge(content, read_yaml(overlay))
+    elif env != "local":
+        known = sorted(path.stem for path in base.parent.glob("*.yml") if path.stem != "base")
+        raise ConfigError([Problem(str(overlay), "", "does not exist", f"--env is one of: {', '.join(known)}")])
+    content = _merge(content, _overrides(environ))
+    content = {key: _placed(value, env, project, key) for key, value in content.items()}
+    settings = build(Settings, {**content, "project": project, "env": env}, str(overlay if overlay.exists() else base))
+    unset = [variable for variable in settings.spark.secrets.values() if variable not in environ]
+    if unset:
+        problem = f"the environment variable {', '.join(unset)} is not set"
+        raise ConfigError([Problem(str(overlay), "spark.secrets", problem, "export it before the command")])
+    return settings
+
+
+def secret_properties(settings: Settings) -> dict[str, str]:
+    """Return the Spark properties whose values come from environment variables. Never log them."""
+    return {name: os.environ[variable] for name, variable in settings.spark.secrets.items()}
+
+
+def child_environment(**extra: str) -> dict[str, str]:
+    """Return this process's environment with ``extra`` added, for a process we start."""
+    return {**os.environ, **extra}
+
+
+def set_environment(**variables: str) -> None:
+    """Set variables that libraries read at import or start; those already set by the user stay."""
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        is_nested = isinstance(value, Mapping) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if is_nested else value
+    return merged
+
+
+def _overrides(environ: Mapping[str, str]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, text in environ.items():
+        if name.startswith(OVERRIDE):
+            *sections, key = name.removeprefix(OVERRIDE).lower().split("__")
+            place = result
+            for section in sections:
+                place = place.setdefault(section, {})
+            place[key] = yaml.safe_load(text)
+    return result
+
+
+def _placed(value: Any, env: str, project: Path, key: str) -> Any:
+    """Fill in ``{env}`` and make a relative local path absolute, below the project."""
+    if not isinstance(value, str):
+        return value
+    value = value.replace("{env}", env)
+    if key in ("lake", "landing", "artifacts"):
+        value = value.removeprefix("file://")
+        return value if "://" in value else str((project / value).resolve())
+    if key == "tracking_uri" and value.startswith("sqlite:///") and not value.startswith("sqlite:////"):
+        return f"sqlite:///{(project / value.removeprefix('sqlite:///')).resolve()}"
+    return value

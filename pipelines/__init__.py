@@ -1,0 +1,1 @@
+"""Bronze, silver and gold: jobs that move data. The only owner of Spark sessions and of Delta."""

@@ -1,0 +1,66 @@
+"""The one place that starts Spark.
+
+Embedded, the session takes its properties from ``conf``; under spark-submit they have been passed already and
+nothing is set here.
+"""
+
+import subprocess
+import sys
+import warnings
+from functools import cache
+from pathlib import Path
+
+from pyspark import SparkConf
+from pyspark.sql import SparkSession
+
+from conf.errors import EnvironmentProblem
+from conf.settings import Settings, secret_properties, set_environment
+from conf.spark_properties import class_archive, jar_paths, spark_properties
+
+
+def open_session(settings: Settings, app_name: str = "headwater") -> SparkSession:
+    """Start Spark, or return the session that runs.
+
+    Raises
+    ------
+    EnvironmentProblem : when the Delta jars are missing or Spark cannot start
+    """
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active
+    missing = [path.name for path in jar_paths() if not path.is_file()]
+    if missing:
+        raise EnvironmentProblem(f"the jars {', '.join(missing)} are missing", "run `make setup` once, online")
+    set_environment(PYSPARK_PYTHON=sys.executable, PYSPARK_DRIVER_PYTHON=sys.executable)
+    if settings.spark.is_local:
+        set_environment(SPARK_LOCAL_IP="127.0.0.1")
+    warnings.filterwarnings("ignore", message=".*distutils.*", category=DeprecationWarning)
+    conf = SparkConf()
+    if not conf.contains("spark.submit.deployMode"):
+        for name, value in (spark_properties(settings, _archive()) | secret_properties(settings)).items():
+            conf.set(name, value)
+    spark = SparkSession.builder.config(conf=conf).appName(app_name).getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def close_session() -> None:
+    """Stop Spark if it runs."""
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        active.stop()
+
+
+@cache
+def java_version() -> str:
+    """Return the full version of the Java that Spark will use, or '' when there is none."""
+    try:
+        done = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stderr.split('"')[1] if '"' in done.stderr else ""
+
+
+def _archive() -> Path | None:
+    archive = class_archive(java_version())
+    return archive if archive.is_file() else None

@@ -1,0 +1,30 @@
+"""One local Spark session for the whole run, and what several tests share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from conf.settings import ROOT, Settings, load_settings
+from pipelines.session import close_session, open_session
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    base = tmp_path_factory.mktemp("lake")
+    overrides = {
+        "HEADWATER__SPARK__MASTER": "local[2]",
+        "HEADWATER__SPARK__SHUFFLE_PARTITIONS": "2",
+        "HEADWATER__LAKE": str(base / "tables"),
+        "HEADWATER__LANDING": str(base / "landing"),
+        "HEADWATER__TRACKING_URI": f"sqlite:///{base}/mlflow.db",
+        "HEADWATER__ARTIFACTS": str(base / "artifacts"),
+    }
+    return load_settings(Path(ROOT), "local", overrides)
+
+
+@pytest.fixture(scope="session")
+def spark(settings: Settings) -> Iterator[SparkSession]:
+    yield open_session(settings, "headwater-tests")
+    close_session()

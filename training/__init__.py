@@ -1,0 +1,1 @@
+"""Training sets, models, promotion and scores. The only owner of MLflow."""
