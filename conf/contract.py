@@ -24,7 +24,7 @@ class Landing(Declared):
     ``path`` is a folder below the landing root. ``files`` says which files in it belong (a glob on the name).
     ``delivered`` is a strptime pattern that one or more segments of a file's path match, such as
     ``delivered=%Y-%m-%dT%H-%M`` (``*`` stands for any text within a segment), or ``ingestion``. ``null_text`` are
-    the raw texts that mean NULL.
+    the raw texts that mean NULL: by default the empty text in CSV, where NULL cannot be written, and none elsewhere.
     """
 
     path: str
@@ -32,8 +32,14 @@ class Landing(Declared):
     format: Literal["csv", "json", "parquet"]
     delivered: str = INGESTION
     delimiter: str = Field(",", min_length=1, max_length=1)
-    null_text: tuple[str, ...] = ("",)
+    null_text: tuple[str, ...] | None = None
     on_bad_file: Literal["continue", "fail"] = "continue"
+
+    @property
+    def null_texts(self) -> tuple[str, ...]:
+        if self.null_text is not None:
+            return self.null_text
+        return ("",) if self.format == "csv" else ()
 
     @field_validator("path")
     @classmethod

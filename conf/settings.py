@@ -8,6 +8,7 @@ holds its value.
 
 import os
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -140,6 +141,12 @@ def set_environment(**variables: str) -> None:
     """Set variables that libraries read at import or start; those already set by the user stay."""
     for name, value in variables.items():
         os.environ.setdefault(name, value)
+
+
+def use_utc() -> None:
+    """Make UTC this process's time zone, so that no library reads a timestamp as local time."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,17 +4,16 @@ Embedded, the session takes its properties from ``conf``; under spark-submit the
 nothing is set here.
 """
 
-import subprocess
 import sys
 import warnings
-from functools import cache
 from pathlib import Path
 
 from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
 from conf.errors import EnvironmentProblem
-from conf.settings import Settings, secret_properties, set_environment
+from conf.java import JAVA_HINT, java_problem, java_version
+from conf.settings import Settings, child_environment, secret_properties, set_environment, use_utc
 from conf.spark_properties import class_archive, jar_paths, spark_properties
 
 
@@ -23,7 +22,7 @@ def open_session(settings: Settings, app_name: str = "headwater") -> SparkSessio
 
     Raises
     ------
-    EnvironmentProblem : when the Delta jars are missing or Spark cannot start
+    EnvironmentProblem : when Java is missing or too old, or the Delta jars are missing
     """
     active = SparkSession.getActiveSession()
     if active is not None:
@@ -31,6 +30,7 @@ def open_session(settings: Settings, app_name: str = "headwater") -> SparkSessio
     missing = [path.name for path in jar_paths() if not path.is_file()]
     if missing:
         raise EnvironmentProblem(f"the jars {', '.join(missing)} are missing", "run `make setup` once, online")
+    use_utc()
     set_environment(PYSPARK_PYTHON=sys.executable, PYSPARK_DRIVER_PYTHON=sys.executable)
     if settings.spark.is_local:
         set_environment(SPARK_LOCAL_IP="127.0.0.1")
@@ -51,16 +51,12 @@ def close_session() -> None:
         active.stop()
 
 
-@cache
-def java_version() -> str:
-    """Return the full version of the Java that Spark will use, or '' when there is none."""
-    try:
-        done = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stderr.split('"')[1] if '"' in done.stderr else ""
-
-
 def _archive() -> Path | None:
-    archive = class_archive(java_version())
+    """Return the class archive made for the Java that Spark will start, if there is one."""
+    environ = child_environment()
+    version = java_version(environ)
+    problem = java_problem(version, environ.get("JAVA_HOME", ""))
+    if problem:
+        raise EnvironmentProblem(problem, JAVA_HINT)
+    archive = class_archive(version)
     return archive if archive.is_file() else None

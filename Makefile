@@ -1,0 +1,82 @@
+# Everything from a clone: `make demo` or `make test` alone sets up first. What was done leaves a stamp, so that a
+# second time costs nothing and needs no connection; a stamp is older than what it depends on, or it stands.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+JARS := .jars/.fetched
+ARCHIVE := .jars/.archived
+MISSING_JARS := $(if $(filter 2,$(words $(wildcard .jars/delta-*.jar))),,always)
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-long lint lock doctor class-archive clean distclean machine always
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) $(JARS) $(ARCHIVE) ## virtual environment, jars and class archive; offline afterwards
+
+demo: setup ## the whole loop on real flights, begun afresh in lake/demo
+	$(BIN)/headwater --env demo demo
+
+test: setup ## all tests but the long ones
+	$(BIN)/pytest -m "not long"
+
+test-long: setup ## the long tests
+	$(BIN)/pytest -m long
+
+lint: $(INSTALLED) ## ruff, mypy --strict, and which way the imports point
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy setup/*.py
+	$(BIN)/lint-imports
+
+doctor: machine ## say what is wrong on this machine, and how to mend it
+	@test -x $(BIN)/headwater || { echo "nothing is installed yet: run make setup" >&2; exit 2; }
+	$(BIN)/headwater doctor
+
+lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml; UPGRADE=1 takes newer versions
+	$(LOCK) $(if $(UPGRADE),--upgrade) setup/bootstrap.in --output-file setup/bootstrap.lock
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra dev pyproject.toml --output-file requirements.lock
+
+class-archive: $(INSTALLED) $(JARS) ## make the class archive anew if Java does not take the one there is
+	@rm -f $(ARCHIVE)
+	@$(MAKE) --no-print-directory $(ARCHIVE)
+
+clean: ## remove what tools leave behind; data, environment and jars stay
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove the environment and the jars too; data in lake/ stays
+	rm -rf $(VENV) .jars
+
+machine:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "headwater cannot be set up here: there is no $(PYTHON)" >&2; \
+		  echo "  → install Python 3.11 or newer, or name it: make setup PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "headwater cannot be set up here: $$($(PYTHON) --version 2>&1) is too old or does not run" >&2; \
+		  echo "  → install Python 3.11 or newer and name it: make setup PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) setup/check_machine.py
+
+$(INSTALLED): requirements.lock setup/bootstrap.lock pyproject.toml | machine
+	@echo "environment: installing into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r setup/bootstrap.lock
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock setup/bootstrap.lock
+	@$(BIN)/uv pip install --quiet --offline --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@pwd -P > $@
+	@echo "environment: installed"
+
+$(JARS): setup/fetch_jars.py conf/spark_properties.py $(MISSING_JARS) | $(INSTALLED)
+	@$(BIN)/python setup/fetch_jars.py
+	@touch $@
+
+$(ARCHIVE): setup/make_class_archive.py $(INSTALLED) $(JARS)
+	@$(BIN)/python setup/make_class_archive.py
+	@touch $@
+
+always:

@@ -1,0 +1,62 @@
+"""The row that stands for a key: a function of the set of its accepted versions.
+
+The last version in the total order stands (``order_by``, NULL being oldest; then delivery time; then a hash of the
+row), with the least ``_known_at`` of all. Pure: no reading, no writing.
+"""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from conf.contract import Contract
+
+IN_BATCH = "_in_batch"
+ACCEPTED, SUPERSEDED, REPEATED = "accepted", "superseded", "repeated"
+
+
+def build_standing(versions: DataFrame, silver: DataFrame, contract: Contract) -> DataFrame:
+    """Rank the versions of each key and compare the winner with the row that silver has.
+
+    Parameters
+    ----------
+    versions : accepted versions, grain (version); the contract's columns, ``_known_at``, where each came from, and
+        ``_in_batch``: true for rows that this load brings and must account for
+    silver : the rows that stand now for these keys, grain ``contract.grain``
+
+    Returns
+    -------
+    grain (version): contract columns, ``_known_at`` (least of the key), ``_file_hash``, ``_row_number``, ``_in_batch``,
+    ``_fate`` (accepted, superseded or repeated), ``_is_written`` (the one row of a key that silver must take),
+    ``_old`` (struct of the row that stood, NULL if none), ``_key_rows`` (versions of the key in this frame)
+    """
+    grain, columns = list(contract.grain), list(contract.column_names)
+    by_key = Window.partitionBy(*grain)
+    ranked = by_key.orderBy(*_total_order(contract))
+    content = F.struct(*columns)
+    frame = versions.withColumns(
+        {
+            "_content": content,
+            "_winner": F.first(content).over(ranked),
+            "_rank": F.row_number().over(ranked),
+            "_known_at": F.min("_known_at").over(by_key),
+            "_key_rows": F.count(F.lit(1)).over(by_key),
+        }
+    )
+    old = silver.select(*grain, F.struct(*columns, "_known_at").alias("_old"))
+    frame = frame.join(old, on=grain, how="left")
+    stands = F.col("_old").isNotNull()
+    same_as_old = stands & F.col("_winner").eqNullSafe(F.struct(*[F.col("_old")[name].alias(name) for name in columns]))
+    is_known_earlier = F.col("_known_at") < F.col("_old")["_known_at"]
+    is_winner = F.col("_rank") == 1
+    repeats = F.col("_content").eqNullSafe(F.col("_winner"))
+    fate = F.when(is_winner & ~same_as_old, ACCEPTED).when(repeats, REPEATED).otherwise(SUPERSEDED)
+    is_written = is_winner & (~same_as_old | F.coalesce(is_known_earlier, F.lit(False)))
+    provenance = [name for name in ("_file_hash", "_row_number") if name not in grain]
+    return frame.select(
+        *columns, "_known_at", *[name for name in grain if name not in columns], *provenance, IN_BATCH,
+        fate.alias("_fate"), is_written.alias("_is_written"), "_old", "_key_rows",
+    )  # fmt: skip
+
+
+def _total_order(contract: Contract) -> list[Column]:
+    latest = [F.col(name).desc_nulls_last() for name in (*contract.order_by, "_delivered_at", "_row_hash")]
+    return [*latest, F.col("_file_hash").asc(), F.col("_row_number").asc()]

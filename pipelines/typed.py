@@ -1,0 +1,148 @@
+"""Bronze → typed rows: each column's expression over the raw text, and every rule the row breaks.
+
+Nothing is dropped here: a row carries the quarantine rules it breaks, each with its reason. A cast that fails is a
+broken rule, never a silent NULL; so is a number that is not finite, and text that Spark would take for a number
+though it is none (``1d``, ``NaN``).
+"""
+
+import re
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
+
+from conf.contract import Contract, KnownColumn, Lag
+from conf.durations import to_micros
+
+NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+PROVENANCE = ("_file_hash", "_row_number", "_file", "_delivered_at", "_load", "_row_hash", "_ingested_at")
+TYPED = "_typed_"
+
+
+def build_typed(bronze: DataFrame, contract: Contract, first_delivered: Column | None = None) -> DataFrame:
+    """Make typed columns of raw ones.
+
+    Parameters
+    ----------
+    bronze : grain (_file_hash, _row_number)
+    first_delivered : the earliest delivery time of the row's content, where it is not the one in bronze
+
+    Returns
+    -------
+    grain (_file_hash, _row_number): the contract's columns, ``_known_at``, where the row came from, ``_text`` (the
+    raw row), ``_broken`` (array of struct rule, reason: quarantine), ``_failed`` and ``_warned`` (arrays of rules)
+    """
+    delivered = F.col("_delivered_at") if first_delivered is None else first_delivered
+    text = F.coalesce(F.col("_raw"), F.to_json(F.struct(*contract.raw_names), {"ignoreNullFields": "false"}))
+    frame = bronze.withColumns({"_text": text, "_delivered_at": delivered})
+    frame = frame.withColumns({name: _null(F.col(name), contract.landing.null_texts) for name in contract.raw_names})
+    frame = frame.withColumns({name: _map(values) for name, values in contract.maps.items()})
+    frame, casts = _evaluate(frame, contract)
+    typed = [F.col(f"{TYPED}{name}").alias(name) for name in contract.column_names]
+    carried = [*PROVENANCE, "_text", "_rescued", "_problem"]
+    frame = frame.select(*typed, *carried, F.array_compact(F.array(*casts)).alias("_casts"))
+    frame = frame.withColumn("_known_at", _known_at(contract))
+    problem = _rule(F.col("_problem").isNotNull(), "malformed", F.col("_problem"))
+    rules = [problem, *_null_rules(contract), *_expectations(contract, "quarantine")]
+    is_readable = F.col("_problem").isNull()
+    broken = F.when(is_readable, F.concat(F.array_compact(F.array(*rules)), F.col("_casts"))).otherwise(
+        F.array(problem)
+    )
+    return frame.select(
+        *contract.column_names, "_known_at", *PROVENANCE, "_text", broken.alias("_broken"),
+        _names(contract, "fail", is_readable).alias("_failed"), _names(contract, "warn", is_readable).alias("_warned"),
+    )  # fmt: skip
+
+
+def _null(raw: Column, texts: Sequence[str]) -> Column:
+    return F.when(~raw.isin(*texts), raw) if texts else raw
+
+
+def _map(values: dict[str, str | int | float]) -> Column:
+    return F.create_map(*[F.lit(part) for pair in values.items() for part in pair])
+
+
+def _evaluate(frame: DataFrame, contract: Contract) -> tuple[DataFrame, list[Column]]:
+    """Add the typed columns, a level of dependence at a time; a raw name wins over a typed one."""
+    raw = {name.lower() for name in contract.raw_names}
+    casts: list[Column] = []
+    pending = list(contract.columns)
+    while pending:
+        waiting = {column.name for column in pending if column.name not in raw}
+        ready = []
+        for column in pending:
+            if not waiting & (_words(column.expr) - {column.name}):
+                ready.append(column)
+            else:
+                break
+        ready = ready or pending[:1]
+        added: dict[str, Column] = {}
+        for column in ready:
+            value = F.expr(column.expr)
+            is_text = isinstance(frame.select(value).schema[0].dataType, StringType)
+            typed, is_bad = _cast(value, column.type, is_text)
+            added[f"{TYPED}{column.name}"] = typed
+            if column.name not in raw:
+                added[column.name] = typed
+            reason = F.concat(F.lit(f"{column.name} is not a {column.type}: "), value.cast("string"))
+            added[f"_cast_{column.name}"] = _rule(is_bad, f"cast:{column.name}", reason)
+            casts.append(F.col(f"_cast_{column.name}"))
+        frame = frame.withColumns(added)
+        pending = pending[len(ready) :]
+    return frame, casts
+
+
+def _cast(value: Column, kind: str, is_text: bool) -> tuple[Column, Column]:
+    """Return the value cast, NULL where that fails, and whether it failed."""
+    typed = value.try_cast(kind)
+    is_bad = value.isNotNull() & typed.isNull()
+    if kind == "double":
+        typed = typed + F.lit(0.0)  # one zero: -0.0 becomes 0.0
+        is_bad = is_bad | F.isnan(typed) | (F.abs(typed) == float("inf"))
+    if is_text and (kind in ("int", "bigint", "double") or kind.startswith("decimal")):
+        is_bad = is_bad | (value.isNotNull() & ~value.rlike(NUMBER))
+    return F.when(~F.coalesce(is_bad, F.lit(False)), typed), is_bad
+
+
+def _known_at(contract: Contract) -> Column:
+    known_at = contract.known_at
+    if isinstance(known_at, Lag):
+        return F.timestamp_micros(F.unix_micros(contract.event_at) + F.lit(to_micros(known_at.after_event)))
+    if isinstance(known_at, KnownColumn):
+        return F.col(known_at.column)
+    return F.col("_ingested_at" if known_at == "ingestion" else "_delivered_at")
+
+
+def _null_rules(contract: Contract) -> list[Column]:
+    keys = [_rule(F.col(name).isNull(), "null_key", F.lit(f"the key {name} is NULL")) for name in contract.key]
+    return [*keys, _rule(F.col("_known_at").isNull(), "null_known_at", F.lit("_known_at is NULL"))]
+
+
+def _expectations(contract: Contract, action: str) -> list[Column]:
+    return [
+        _rule(~_holds(rule.expr), rule.name, F.lit(f"does not hold: {rule.expr}"))
+        for rule in contract.expectations
+        if rule.action == action
+    ]
+
+
+def _names(contract: Contract, action: str, is_readable: Column) -> Column:
+    broken = [
+        F.when(~_holds(rule.expr) & is_readable, F.lit(rule.name))
+        for rule in contract.expectations
+        if rule.action == action
+    ]
+    return F.array_compact(F.array(*broken)) if broken else F.array().cast("array<string>")
+
+
+def _holds(expr: str) -> Column:
+    return F.coalesce(F.expr(expr), F.lit(False))
+
+
+def _rule(is_broken: Column, rule: str, reason: Column) -> Column:
+    return F.when(is_broken, F.struct(F.lit(rule).alias("rule"), reason.alias("reason")))
+
+
+def _words(expr: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", expr))

@@ -1,0 +1,88 @@
+"""The gate: may a challenger become champion? A pure verdict over numbers that were measured on the same rows.
+
+A challenger must beat the trivial baseline, and a champion if there is one. A number that is not finite never wins.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from conf.model import Gate
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The standing champion on the challenger's holdout. ``obstacle``: why it cannot answer there at all."""
+
+    version: int
+    value: float
+    obstacle: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The gate's metric on the holdout, of the challenger and of the trivial baseline."""
+
+    metric: str
+    is_greater_better: bool
+    challenger: float
+    baseline: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate decided, with the numbers it saw and the reason in words."""
+
+    is_promoted: bool
+    reason: str
+    metric: str
+    challenger: float
+    baseline: float
+    champion: float | None = None
+    champion_version: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the verdict as JSON can hold it: a number that is not finite becomes null."""
+        return {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in asdict(self).items()
+        }
+
+
+def judge(gate: Gate, measured: Measured, champion: Champion | None) -> Verdict:
+    """Decide by one metric, baseline first. A margin must be reached, and a difference of zero is no gain."""
+    is_promoted, reason = _decide(gate, measured, champion)
+    return Verdict(
+        is_promoted,
+        reason,
+        measured.metric,
+        measured.challenger,
+        measured.baseline,
+        champion.value if champion else None,
+        champion.version if champion else None,
+    )
+
+
+def _decide(gate: Gate, measured: Measured, champion: Champion | None) -> tuple[bool, str]:
+    name, challenger, baseline = measured.metric, measured.challenger, measured.baseline
+    if not math.isfinite(challenger):
+        return False, f"{name} of the challenger is not a number on this holdout"
+    if not math.isfinite(baseline):
+        return False, f"{name} of the trivial baseline is not a number on this holdout"
+    if not _gains(measured, baseline, gate.min_gain_over_baseline):
+        return False, f"{name} {challenger:.6g} does not beat the trivial baseline's {baseline:.6g}"
+    if champion is None:
+        return True, f"{name} {challenger:.6g} beats the trivial baseline's {baseline:.6g}; there is no champion yet"
+    if champion.obstacle:
+        return True, f"champion v{champion.version} cannot answer this holdout: {champion.obstacle}"
+    if not math.isfinite(champion.value):
+        return True, f"{name} of champion v{champion.version} is not a number on this holdout"
+    against = f"champion v{champion.version}'s {champion.value:.6g} on the same rows"
+    if not _gains(measured, champion.value, gate.min_gain_over_champion):
+        return False, f"{name} {challenger:.6g} does not beat {against}"
+    return True, f"{name} {challenger:.6g} beats {against}"
+
+
+def _gains(measured: Measured, other: float, margin: float) -> bool:
+    gain = measured.challenger - other if measured.is_greater_better else other - measured.challenger
+    return gain > 0 and gain >= margin

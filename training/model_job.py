@@ -1,0 +1,62 @@
+"""What a job on one model works with: the project, the lake, and who runs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from conf.errors import NotFound
+from conf.model import ModelDeclaration
+from features.definitions import FeatureService, FeatureView
+from features.fingerprint import fingerprint
+from pipelines.gold import materialize
+from pipelines.lake import Lake
+from pipelines.ledger import data_clock
+from pipelines.project import Project
+
+
+@dataclass(frozen=True)
+class ModelJob:
+    """One model of a project in a lake. ``run`` says who commits, as every commit of the job will."""
+
+    project: Project
+    lake: Lake
+    model: str
+    run: Mapping[str, Any]
+
+    @property
+    def declaration(self) -> ModelDeclaration:
+        return self.project.model(self.model)
+
+    @property
+    def service(self) -> FeatureService:
+        return self.project.service(self.declaration.features)
+
+    @property
+    def views(self) -> tuple[FeatureView, ...]:
+        return tuple(self.service.features)
+
+    @property
+    def join_keys(self) -> tuple[str, ...]:
+        """Every join key of the service's views, each once."""
+        return tuple(dict.fromkeys(key for view in self.views for key in view.entity.join_keys))
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        return {view.name: fingerprint(view, self.project.contract(view.source)) for view in self.views}
+
+    def clock(self, table: str) -> datetime:
+        """Return the data clock of a table.
+
+        Raises
+        ------
+        NotFound : when nothing of the table has been loaded
+        """
+        instant = data_clock(self.lake, table)
+        if instant is None:
+            raise NotFound(f"silver.{table} has no data yet", "land files for it and run `headwater load`")
+        return instant
+
+    def complete_features(self, through: datetime) -> None:
+        """Bring the views of the model's feature service to an instant."""
+        materialize(self.project, self.lake, self.views, through, dict(self.run))

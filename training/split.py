@@ -1,0 +1,57 @@
+"""The split by time: which labelled rows train a model, which judge it, and which do neither.
+
+The split is on ``prediction_at``, with a gap before the holdout and a wait after it, so that no training row knows
+what the holdout is asked about and slow labels are not missing from the holdout.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from conf.errors import TrainingError
+from conf.instants import format_instant, instant_to_micros
+from conf.model import Split
+
+TRAINING, HOLDOUT, BETWEEN = "training", "holdout", "between"
+
+
+@dataclass(frozen=True)
+class SplitBounds:
+    """The instants of a split made at ``as_of``; every interval is half-open.
+
+    Training rows have ``prediction_at < train_until`` and ``label_known_at <= split_at``; the holdout has
+    ``split_at <= prediction_at < holdout_until``.
+    """
+
+    as_of: datetime
+    split_at: datetime
+    train_until: datetime
+    holdout_until: datetime
+
+
+def place_split(split: Split, as_of: datetime) -> SplitBounds:
+    """Place a declared split on the axis of time.
+
+    Raises
+    ------
+    TrainingError : when the holdout would be empty whatever the data
+    """
+    holdout_until = as_of - split.label_wait
+    split_at = split.split_at if split.holdout is None else holdout_until - split.holdout
+    if split_at is None or split_at >= holdout_until:
+        raise TrainingError(
+            f"as of {format_instant(as_of)} the holdout is empty: it ends at {format_instant(holdout_until)}",
+            "choose a later --as-of, an earlier split_at or a shorter label_wait",
+        )
+    return SplitBounds(as_of, split_at, split_at - split.gap, holdout_until)
+
+
+def build_part(bounds: SplitBounds, prediction_at: Column, label_known_at: Column) -> Column:
+    """Return ``training``, ``holdout`` or ``between`` for a row whose label is known by ``as_of``."""
+    asked, known = F.unix_micros(prediction_at), F.unix_micros(label_known_at)
+    split_at = instant_to_micros(bounds.split_at)
+    is_training = (asked < instant_to_micros(bounds.train_until)) & (known <= split_at)
+    is_holdout = (asked >= split_at) & (asked < instant_to_micros(bounds.holdout_until))
+    return F.when(is_training, TRAINING).when(is_holdout, HOLDOUT).otherwise(BETWEEN)
