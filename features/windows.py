@@ -3,11 +3,11 @@
 A tile holds the partial aggregates of the events of one entity and hop that begin to count at one point. It counts
 in a window w at the points from ``counts_from`` on that lie before ``hop_end + w``. A row stands where a tile, for
 some window, begins or ceases to count. Integers and decimals are summed exactly; doubles in one fixed order: the
-events of a tile by ``_order``, the tiles of a row by (hop_end, counts_from).
+events of a tile by ``_order``, the tiles of a row by (hop_end, counts_from). The aggregates are written as SQL text:
+one call into Spark each, where a chain of columns would need ten.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -30,27 +30,25 @@ def build_window_rows(events: DataFrame, view: FeatureView, through_us: int, spa
 
 def _build_tiles(events: DataFrame, view: FeatureView, doubles: Sequence[str]) -> DataFrame:
     reaches = F.col("_counts_from") < F.col("_hop_end") + micros(view.reach_micros or 0)
-    partials: dict[str, Column] = {}
+    partials: dict[str, str] = {}
     for aggregation in view.aggregations:
         partials |= _partials(events.schema, aggregation)
     if doubles:
-        partials["_ordered"] = F.sort_array(F.collect_list(F.struct("_order", *doubles)))
+        partials["_ordered"] = f"sort_array(collect_list(struct(_order, {', '.join(map(_quote, doubles))})))"
     grain = [*view.entity.join_keys, "_hop_end", "_counts_from"]
-    named = [partial.alias(name) for name, partial in partials.items()]
-    tiles = events.where(reaches).groupBy(*grain).agg(*named)
-    sums = {f"_sum_{name}": _fold(F.col("_ordered"), name) for name in doubles}
-    return tiles.withColumns(sums).drop("_ordered")
+    tiles = events.where(reaches).groupBy(*grain).agg(*_columns(partials))
+    sums = {f"_sum_{name}": _fold("_ordered", name) for name in doubles}
+    return tiles.select(*grain, *(name for name in partials if name != "_ordered"), *_columns(sums))
 
 
-def _partials(schema: StructType, aggregation: Aggregation) -> dict[str, Column]:
+def _partials(schema: StructType, aggregation: Aggregation) -> dict[str, str]:
     """What a tile must hold for an aggregation; the sum of a double is made apart, in its order."""
     name, function = aggregation.column, aggregation.function
-    values = F.col(name)
     if function in ("min", "max"):
-        return {f"_{function}_{name}": F.min(values) if function == "min" else F.max(values)}
-    partials = {f"_count_{name}": F.count(values)}
+        return {f"_{function}_{name}": f"{function}({_quote(name)})"}
+    partials = {f"_count_{name}": f"count({_quote(name)})"}
     if function != "count" and not _is_double(schema[name].dataType):
-        partials[f"_sum_{name}"] = F.sum(values.cast(_sum_type(schema[name].dataType)))
+        partials[f"_sum_{name}"] = f"sum(cast({_quote(name)} as {_sum_type(schema[name].dataType)}))"
     return partials
 
 
@@ -71,64 +69,67 @@ def _spread(tiles: DataFrame, view: FeatureView, through_us: int, spans: Spans |
 
 def _aggregate(points: DataFrame, view: FeatureView, doubles: Sequence[str]) -> DataFrame:
     keys = view.entity.join_keys
-    since_hop = F.col("_feature_us") - F.col("_hop_end")
-    ceases = since_hop.isin([to_micros(window) for window in view.windows])
-    changes = (F.col("_feature_us") == F.col("_counts_from")) | ceases
-    totals = {"_is_changed": F.bool_or(changes)}
+    ends = ", ".join(f"{to_micros(window)}L" for window in view.windows)
+    totals = {"_is_changed": f"bool_or(_feature_us = _counts_from or _feature_us - _hop_end in ({ends}))"}
+    features: dict[str, str] = {}
     for aggregation in view.aggregations:
-        for window in aggregation.durations:
-            totals |= _totals(aggregation, window, doubles)
+        for window, name in zip(aggregation.durations, aggregation.feature_names, strict=True):
+            totals |= _totals(aggregation, to_micros(window), doubles)
+            features[name] = _feature(aggregation, to_micros(window), doubles)
     if doubles:
-        totals["_tiles"] = F.sort_array(
-            F.collect_list(F.struct("_hop_end", "_counts_from", *(f"_sum_{name}" for name in doubles)))
-        )
-    rows = points.groupBy(*keys, "_feature_us").agg(*(total.alias(name) for name, total in totals.items()))
-    return rows.where(F.col("_is_changed")).select(
+        sums = ", ".join(_quote(f"_sum_{name}") for name in doubles)
+        totals["_tiles"] = f"sort_array(collect_list(struct(_hop_end, _counts_from, {sums})))"
+    rows = points.groupBy(*keys, "_feature_us").agg(*_columns(totals))
+    return rows.where("_is_changed").select(
         *keys,
         F.timestamp_micros("_feature_us").alias("feature_at"),
         F.timestamp_micros(F.col("_feature_us") + micros(view.available_after_micros)).alias("available_at"),
-        *(
-            _feature(aggregation, window, doubles).alias(name)
-            for aggregation in view.aggregations
-            for window, name in zip(aggregation.durations, aggregation.feature_names, strict=True)
-        ),
+        *_columns(features),
     )
 
 
-def _totals(aggregation: Aggregation, window: timedelta, doubles: Sequence[str]) -> dict[str, Column]:
+def _totals(aggregation: Aggregation, window_us: int, doubles: Sequence[str]) -> dict[str, str]:
     """What a row must hold for an aggregation over one window, each under ``_<partial>_<column>_<window>``."""
-    is_inside = F.col("_feature_us") < F.col("_hop_end") + micros(to_micros(window))
-    name, suffix = aggregation.column, to_micros(window)
-    if aggregation.function in ("min", "max"):
-        partial = f"_{aggregation.function}_{name}"
-        best = F.when(is_inside, F.col(partial))
-        return {f"{partial}_{suffix}": F.min(best) if aggregation.function == "min" else F.max(best)}
-    totals = {f"_count_{name}_{suffix}": F.sum(F.when(is_inside, F.col(f"_count_{name}")))}
-    if aggregation.function != "count" and name not in doubles:
-        totals[f"_sum_{name}_{suffix}"] = F.sum(F.when(is_inside, F.col(f"_sum_{name}")))
-    return totals
+    name, function = aggregation.column, aggregation.function
+    if function in ("min", "max"):
+        partials = {f"_{function}_{name}": function}
+    else:
+        partials = {f"_count_{name}": "sum"}
+        if function != "count" and name not in doubles:
+            partials[f"_sum_{name}"] = "sum"
+    is_inside = f"_feature_us < _hop_end + {window_us}L"
+    return {
+        f"{partial}_{window_us}": f"{merge}(case when {is_inside} then {_quote(partial)} end)"
+        for partial, merge in partials.items()
+    }
 
 
-def _feature(aggregation: Aggregation, window: timedelta, doubles: Sequence[str]) -> Column:
-    name, suffix = aggregation.column, to_micros(window)
-    if aggregation.function in ("min", "max"):
-        return F.col(f"_{aggregation.function}_{name}_{suffix}")
-    count = F.coalesce(F.col(f"_count_{name}_{suffix}"), micros(0))
-    if aggregation.function == "count":
+def _feature(aggregation: Aggregation, window_us: int, doubles: Sequence[str]) -> str:
+    name, function = aggregation.column, aggregation.function
+    if function in ("min", "max"):
+        return _quote(f"_{function}_{name}_{window_us}")
+    count = f"coalesce({_quote(f'_count_{name}_{window_us}')}, 0L)"
+    if function == "count":
         return count
-    total = F.col(f"_sum_{name}_{suffix}")
+    total = _quote(f"_sum_{name}_{window_us}")
     if name in doubles:
-        inside = F.filter("_tiles", lambda tile: F.col("_feature_us") < tile["_hop_end"] + micros(suffix))
-        total = _fold(inside, f"_sum_{name}")
-    if aggregation.function == "sum":
-        return total
-    return F.when(count > 0, total.cast("double") / count.cast("double"))
+        total = _fold(f"filter(_tiles, tile -> _feature_us < tile._hop_end + {window_us}L)", f"_sum_{name}")
+    mean = f"case when {count} > 0 then cast({total} as double) / cast({count} as double) end"
+    return total if function == "sum" else mean
 
 
-def _fold(rows: Column, name: str) -> Column:
+def _fold(rows: str, name: str) -> str:
     """Add up a field of an array of structs from the first to the last, without NULLs; of nothing it is NULL."""
-    values = F.filter(F.transform(rows, lambda row: row[name]), lambda value: value.isNotNull())
-    return F.when(F.size(values) > 0, F.aggregate(values, F.lit(0.0), lambda total, value: total + value))
+    values = f"filter(transform({rows}, row -> row.{_quote(name)}), value -> value is not null)"
+    return f"case when size({values}) > 0 then aggregate({values}, 0D, (total, value) -> total + value) end"
+
+
+def _columns(named: Mapping[str, str]) -> list[Column]:
+    return [F.expr(f"{text} as {_quote(name)}") for name, text in named.items()]
+
+
+def _quote(name: str) -> str:
+    return f"`{name}`"
 
 
 def _double_sums(schema: StructType, view: FeatureView) -> list[str]:

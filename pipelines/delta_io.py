@@ -22,6 +22,7 @@ from pipelines.outcome import Commit, Outcome
 
 TXN_APP = "spark.databricks.delta.write.txnAppId"
 TXN_VERSION = "spark.databricks.delta.write.txnVersion"
+SQL_ON_FILES = "spark.sql.runSQLOnFiles"  # off for the project's expressions; creating a table at a path needs it
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 DELETE_MARK = "_delete"
 
@@ -75,7 +76,8 @@ def create_table(
         builder = builder.property(name, value)
     if partition_by:
         builder = builder.partitionedBy(*partition_by)
-    builder.execute()
+    with _set(spark, {SQL_ON_FILES: "true"}):
+        builder.execute()
 
 
 def drop_table(spark: SparkSession, path: str) -> None:
@@ -162,7 +164,7 @@ def _merge(spark: SparkSession, target: Target, source: DataFrame) -> Any:
 
 def _execute(spark: SparkSession, target: Target, merge: Any, stamp: Stamp) -> Commit:
     before = table_version(spark, target.path)
-    with _stamped(spark, stamp):
+    with _set(spark, _stamp_confs(stamp)):
         merge.execute()
     after = table_version(spark, target.path)
     if after == before:
@@ -172,16 +174,21 @@ def _execute(spark: SparkSession, target: Target, merge: Any, stamp: Stamp) -> C
     return Commit(Outcome.APPLIED if any(rows[:3]) else Outcome.ADVANCED, before, after, *rows)
 
 
-@contextmanager
-def _stamped(spark: SparkSession, stamp: Stamp) -> Iterator[None]:
-    """Set the commit's confs for one write and always unset them: left behind, they drop the next write silently."""
+def _stamp_confs(stamp: Stamp) -> dict[str, str]:
     confs = {USER_METADATA: stamp.metadata}
     if stamp.transaction is not None:
         confs |= {TXN_APP: stamp.transaction[0], TXN_VERSION: str(stamp.transaction[1])}
+    return confs
+
+
+@contextmanager
+def _set(spark: SparkSession, confs: Mapping[str, str]) -> Iterator[None]:
+    """Set confs for one statement and always put them back: a stamp left behind drops the next write silently."""
+    before = {name: spark.conf.get(name, None) for name in confs}
     try:
         for name, value in confs.items():
             spark.conf.set(name, value)
         yield
     finally:
-        for name in confs:
-            spark.conf.unset(name)
+        for name, value in before.items():
+            spark.conf.unset(name) if value is None else spark.conf.set(name, value)

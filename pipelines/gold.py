@@ -38,7 +38,7 @@ from pipelines.lake import Lake
 from pipelines.ledger import data_clock
 from pipelines.literals import sql_literal
 from pipelines.log import table_properties
-from pipelines.outcome import Commit, Outcome, unchanged
+from pipelines.outcome import Commit, unchanged
 from pipelines.project import Project
 
 FINGERPRINT = "headwater.fingerprint"
@@ -110,6 +110,11 @@ def materialize(
             else:
                 reports.append(_advance(lake, task, changes.get((task.view.source, task.cursor)), run))
     return reports
+
+
+def is_complete(project: Project, lake: Lake, view: FeatureView, through: datetime | None) -> bool:
+    """Tell whether ``materialize`` would find nothing to do for the view."""
+    return _plan(project, lake, view, through).is_done
 
 
 def _plan(project: Project, lake: Lake, view: FeatureView, through: datetime | None) -> _Task:
@@ -261,8 +266,3 @@ def _required(schema: StructType, grain: Sequence[str]) -> StructType:
     for column in schema.fields:
         column.nullable = column.name not in (*grain, "available_at")
     return schema
-
-
-def is_changed(reports: Sequence[GoldReport]) -> bool:
-    """Whether any view's rows changed."""
-    return any(report.commit.outcome is Outcome.APPLIED for report in reports)

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pandas as pd
 from delta.tables import DeltaTable
 from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession, Window
@@ -74,9 +76,10 @@ def run_session(archive: Path, folder: Path) -> None:
     use_everything(spark, folder)
     gateway = SparkContext._gateway
     close_session()
-    gateway.shutdown()
-    gateway.proc.stdin.close()
-    gateway.proc.wait(timeout=LONGEST_SECONDS)
+    if gateway is not None:
+        gateway.shutdown()
+        gateway.proc.stdin.close()
+        gateway.proc.wait(timeout=LONGEST_SECONDS)
 
 
 def use_everything(spark: SparkSession, folder: Path) -> None:
@@ -116,7 +119,7 @@ def merge(spark: SparkSession, table: str, source: DataFrame) -> None:
     )
 
 
-def _unchanged(batches):  # type: ignore[no-untyped-def]
+def _unchanged(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     yield from batches
 
 

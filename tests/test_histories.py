@@ -5,7 +5,7 @@ time, with NULL keys and times. Forty histories share a Spark frame: the history
 """
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.durations import parse_duration, to_micros
+from conf.instants import instant_to_micros
 from features.as_of import join_as_of
 from features.definitions import Aggregation, Entity, FeatureView
 from features.events import build_events
@@ -52,8 +53,7 @@ class Case:
 
 
 def windowed(name: str, *windows: str, **settings: Any) -> FeatureView:
-    wanted = [("n", "count"), ("n", "sum"), ("n", "mean"), ("x", "sum"), ("x", "mean"), ("x", "min"), ("d", "sum")]
-    wanted += [("s", "max"), ("k", "count")]
+    wanted = [("n", "count"), ("n", "mean"), ("x", "sum"), ("x", "mean"), ("x", "min"), ("d", "sum"), ("s", "max")]
     aggregations = [Aggregation(column, function, windows) for column, function in wanted]
     return FeatureView(name, ENTITY, "things", aggregations, event_at="at", **settings)
 
@@ -81,8 +81,8 @@ def invent(case: Case, rng: random.Random) -> list[list[Delivery]]:
     for _ in range(rng.randint(4, 16)):
         event_at = case.start + rng.randint(0, HOPS) * hop + rng.choice((0, 0, 1, hop - 1, rng.randrange(hop)))
         lag = rng.choice((0, 0, 1, hop, rng.randrange(2 * hop), rng.randrange(8 * hop)))
-        known_at = (event_at + lag - case.view.available_after_micros * rng.randint(0, 1)) // rng.choice((1, hop))
-        known_at *= 1 if abs(known_at) > HOPS + abs(case.origin) else hop
+        known_at = event_at + lag - case.view.available_after_micros * rng.randint(0, 1)
+        known_at -= rng.choice((0, known_at % hop))
         version = Delivery(
             key=rng.randrange(6),
             order=rng.choice((None, 1, 2, 3)),
@@ -97,7 +97,7 @@ def invent(case: Case, rng: random.Random) -> list[list[Delivery]]:
             },
         )
         late = rng.choice((0, 0, 0, 1, 2, 3))
-        loads[min(3, late + (known_at - case.start) * 3 // (HOPS * hop))].append(version)
+        loads[min(3, max(0, late + (known_at - case.start) * 3 // (HOPS * hop)))].append(version)
         if rng.random() < 0.2:
             loads[rng.randrange(4)].append(version)
     return loads
@@ -220,7 +220,7 @@ def test_incremental_is_full_is_oracle(case: Case, spark: SparkSession) -> None:
     assert {g: [bits(v) for v in full[g]] for g in full} == {
         g: [bits(v) for v in row] for g, row in world.stored.items()
     }
-    assert len(full) > HISTORIES * 5
+    assert len(full) > HISTORIES * 2
     check_look_ups(world, rng)
 
 
@@ -246,17 +246,14 @@ def check_look_ups(world: World, rng: random.Random) -> None:
     for options in ({"with_times": True}, {"bounds": (min(times), max(times))}):
         found = join_as_of(spine, [(view, stored)], as_of, **options).drop("prediction_at").collect()
         width = len(view.feature_names)
-        got = sorted(repr(tuple(row[: 3 + width])) for row in found)
-        want = [(n, k, at, *lookup(spec, standing[n], (k,), at, as_of)) for n, k, at in asked]
-        assert got == sorted(repr(row) for row in want)
+        want = Counter((n, k, at, *lookup(spec, standing[n], (k,), at, as_of)) for n, k, at in asked)
+        assert Counter(tuple(row[: 3 + width]) for row in found) == want
         if options.get("with_times"):
             for n, k, at, *rest in found:
                 check_times(world, (n, k, at), as_of, [to_us(t) for t in rest[width:]])
 
 
 def to_us(instant: Any) -> int | None:
-    from conf.instants import instant_to_micros
-
     return None if instant is None else instant_to_micros(instant)
 
 

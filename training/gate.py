@@ -4,8 +4,9 @@ A challenger must beat the trivial baseline, and a champion if there is one. A n
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from conf.model import Gate
 
@@ -47,6 +48,13 @@ class Verdict:
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in asdict(self).items()
         }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read a verdict as it was written: null among the measured numbers is NaN."""
+        values = dict(content)
+        wanted = ["challenger", "baseline", *(["champion"] if values["champion_version"] is not None else [])]
+        return cls(**{**values, **{name: math.nan for name in wanted if values[name] is None}})
 
 
 def judge(gate: Gate, measured: Measured, champion: Champion | None) -> Verdict:

@@ -45,6 +45,11 @@ class ModelJob:
     def fingerprints(self) -> dict[str, str]:
         return {view.name: fingerprint(view, self.project.contract(view.source)) for view in self.views}
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is measured: the declared metrics, and the gate's."""
+        return tuple(dict.fromkeys((*self.declaration.metric_names, self.declaration.primary_metric)))
+
     def clock(self, table: str) -> datetime:
         """Return the data clock of a table.
 

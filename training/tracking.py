@@ -43,7 +43,6 @@ import mlflow  # noqa: E402  (reads the environment when it is imported)
 from mlflow import MlflowClient, pyfunc, sklearn  # noqa: E402
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag  # noqa: E402
 from mlflow.entities.model_registry import ModelVersion  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.models import ModelSignature  # noqa: E402
 from mlflow.store.db import utils as database  # noqa: E402
 from mlflow.types import ColSpec, Schema, TensorSpec  # noqa: E402
@@ -141,6 +140,11 @@ def log_metrics(tracking: Tracking, run_id: str, values: Mapping[str, float]) ->
     tracking.client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in values.items()])
 
 
+def read_metrics(tracking: Tracking, run_id: str) -> dict[str, float]:
+    """Read the newest value of each metric of a run."""
+    return dict(tracking.client.get_run(run_id).data.metrics)
+
+
 def log_document(tracking: Tracking, run_id: str, path: str, document: Mapping[str, Any]) -> None:
     """Add a JSON artifact to a run, also to one that has ended."""
     tracking.client.log_dict(run_id, dict(document), path)
@@ -222,10 +226,10 @@ def tag_version(tracking: Tracking, number: int, tags: Mapping[str, str]) -> Non
         tracking.client.set_model_version_tag(tracking.model, str(number), name, value)
 
 
-def input_names(tracking: Tracking, number: int) -> tuple[str, ...]:
-    """Return the columns a version takes, in its order."""
+def input_kinds(tracking: Tracking, number: int) -> dict[str, str]:
+    """Return what a version takes: ``double`` or ``string`` by name, in its order."""
     schema = mlflow.models.get_model_info(tracking.uri(number)).signature.inputs
-    return tuple(str(name) for name in schema.input_names())
+    return {str(column.name): str(column.type.name) for column in schema.inputs}
 
 
 def predict_scores(tracking: Tracking, number: int, inputs: pd.DataFrame) -> Numbers:

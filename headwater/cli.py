@@ -1,0 +1,58 @@
+"""The command line: ``headwater COMMAND``. Results go to stdout, progress and errors to stderr.
+
+Exit codes: 0 done, also when there was nothing to do; 1 the job failed; 2 wrong usage or configuration; 3 another
+writer holds the lake.
+"""
+
+import sys
+import traceback
+
+from pyspark.errors import AnalysisException
+
+from conf.errors import HeadwaterError
+from headwater import commands_data, commands_model
+from headwater.app import app
+from headwater.output import stderr
+
+_HOISTED = ("--project", "--env")
+COMMANDS = (commands_data, commands_model)
+
+
+def main() -> None:
+    """Run the command line; ``--project`` and ``--env`` may stand anywhere."""
+    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    try:
+        app(args=_hoist(arguments), prog_name="headwater")
+    except HeadwaterError as error:
+        _fail(str(error), error.exit_code)
+    except AnalysisException as error:
+        reason = str(error).strip().splitlines()[0]
+        _fail(f"{reason}\n  → run `headwater validate`: an expression does not fit its table", 2)
+    except KeyboardInterrupt:
+        _fail("stopped", 130)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        reason = next(iter(str(error).strip().splitlines()), "")
+        _fail(f"{type(error).__name__}: {reason}\n  → run it again with --debug for the trace", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    stderr.print("[bold red]error:[/bold red] ", end="")
+    stderr.print(message, markup=False, soft_wrap=True)
+    raise SystemExit(code)
+
+
+def _hoist(arguments: list[str]) -> list[str]:
+    """Bring ``--project DIR`` and ``--env NAME`` to the front, wherever they were typed."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word in _HOISTED:
+            front += [word, next(words, "")]
+        elif word.partition("=")[0] in _HOISTED:
+            front.append(word)
+        else:
+            rest.append(word)
+    return front + rest

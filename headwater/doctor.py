@@ -1,0 +1,235 @@
+"""What is wrong on this machine, and how to mend it: one check each for all that a job needs around it.
+
+A check looks and changes nothing. It says what it found; when that is not good enough, also what to do.
+"""
+
+import http.client
+import importlib.metadata
+import os
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyspark
+from packaging.requirements import Requirement
+
+from conf.errors import EnvironmentProblem
+from conf.java import JAVA_HINT, java_command, java_problem, java_version
+from conf.settings import ROOT, ServerSettings, Settings, child_environment
+from conf.spark_properties import JAR_FOLDER, JARS, class_archive, wrong_jars
+from pipelines.class_archive import is_usable
+
+GB = 1024**3
+GB_TO_RUN = 1.0
+OLDEST_PYTHON = (3, 11)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found; ``fix`` is empty when there is nothing to mend."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All checks, and where the data of this environment lies: local paths absolute and without scheme."""
+
+    lake: str
+    landing: str
+    tracking_uri: str
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(check.ok for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"ok": self.ok} | asdict(self) | {"checks": [asdict(check) for check in self.checks]}
+
+
+def diagnose(settings: Settings) -> Diagnosis:
+    """Look at everything a job of this environment needs; takes some seconds, starts no Spark session."""
+    checks = (
+        check_python(),
+        check_java(),
+        check_spark_home(),
+        check_jars(JAR_FOLDER),
+        check_class_archive(settings),
+        check_packages(),
+        check_folder("lake", settings.lake, is_written=True),
+        check_folder("landing", settings.landing, is_written=False),
+        check_folder("tracking_uri", _tracking_folder(settings.shown_tracking_uri), is_written=True),
+        check_folder("artifacts", settings.artifacts, is_written=True),
+        check_port(settings.mlflow),
+        check_time_zone(),
+    )
+    return Diagnosis(settings.lake, settings.landing, settings.shown_tracking_uri.removeprefix("file://"), checks)
+
+
+def check_python() -> Check:
+    found = f"{platform.python_version()} in {sys.prefix}"
+    is_new = sys.version_info >= OLDEST_PYTHON
+    return Check("python", is_new, found, "" if is_new else "make distclean setup PYTHON=/path/to/python3.11")
+
+
+def check_java() -> Check:
+    environ = child_environment()
+    version = java_version(environ)
+    problem = java_problem(version, environ.get("JAVA_HOME", ""))
+    if problem:
+        return Check("java", False, problem, JAVA_HINT)
+    return Check("java", True, f"{version}, {java_command(environ)}")
+
+
+def check_spark_home() -> Check:
+    """SPARK_HOME wins over the installed package: one of another version breaks Spark in ways hard to read."""
+    ours = Path(pyspark.__file__).parent
+    named = child_environment().get("SPARK_HOME")
+    if named and Path(named).resolve() != ours.resolve():
+        return Check("spark", False, f"SPARK_HOME={named} is not the Spark installed here", "unset SPARK_HOME")
+    return Check("spark", True, f"{pyspark.__version__} in {ours}")
+
+
+def check_jars(folder: Path) -> Check:
+    wrong = wrong_jars(folder)
+    if wrong:
+        fix = f"rm -f {' '.join(str(folder / name) for name in wrong)} && make setup, once with a connection"
+        return Check("jars", False, f"missing, or not the pinned file: {', '.join(wrong)}", fix)
+    return Check("jars", True, f"{', '.join(JARS)} in {folder}")
+
+
+def check_class_archive(settings: Settings) -> Check:
+    """Never a failure: without the archive everything works, and a session starts more slowly."""
+    version = java_version(child_environment())
+    archive = class_archive(version)
+    others = [path.name for path in archive.parent.glob("*.jsa") if path != archive]
+    if not version or not archive.is_file():
+        stale = f" ({', '.join(others)} is of another Java or Delta)" if others else ""
+        return Check("class_archive", True, f"none for this Java: a session starts slowly{stale}", "make class-archive")
+    if not is_usable(archive, settings):
+        return Check("class_archive", True, f"stale, Java does not take it: {archive}", "make class-archive")
+    return Check("class_archive", True, str(archive))
+
+
+def check_packages() -> Check:
+    """The pins of pyproject.toml against what is installed."""
+    wrong = []
+    required = [Requirement(line) for line in importlib.metadata.requires("headwater") or ()]
+    pins = [pin for pin in required if pin.marker is None or pin.marker.evaluate({"extra": ""})]
+    for pin in pins:
+        found = _installed(pin.name)
+        if not found or not pin.specifier.contains(found, prereleases=True):
+            wrong.append(f"{pin.name} {found or 'missing'} ({pin.specifier})")
+    if _installed("pyspark") != _installed("pyspark-client"):
+        wrong.append("pyspark and pyspark-client differ")
+    if wrong:
+        fix = f"rm -f {ROOT / '.venv' / '.installed'} && make setup"
+        return Check("packages", False, f"not as pinned: {'; '.join(wrong)}", fix)
+    return Check("packages", True, f"{len(pins)} as pinned")
+
+
+def check_folder(name: str, path: str, is_written: bool) -> Check:
+    """A folder that is there or can be made, with disk to spare; what is not local is not looked at."""
+    if "://" in path:
+        return Check(name, True, f"{path} (not on this machine, not looked at)")
+    fix = f"choose another place: HEADWATER__{name.upper()}=…, or {name} in conf/"
+    folder = Path(path)
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return Check(name, False, f"{path}: {folder} is not a folder", fix)
+    if (is_written or folder != Path(path)) and not _can_write(folder):
+        return Check(name, False, f"{path}: no file can be made in {folder}", f"chmod u+w {folder}, or {fix}")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return Check(name, False, f"{path}: {folder} cannot be read", f"chmod u+rx {folder}, or {fix}")
+    free = shutil.disk_usage(folder).free / GB
+    if free < GB_TO_RUN:
+        return Check(name, False, f"{path}: only {free:.1f} GB are free", f"free some disk, or {fix}")
+    return Check(name, True, f"{path}, {free:.0f} GB free")
+
+
+def check_port(server: ServerSettings) -> Check:
+    """The port of the MLflow server is free, or an MLflow server answers there."""
+    where = f"{server.host}:{server.port}"
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((server.host, server.port))
+        except OSError:
+            pass
+        else:
+            return Check("port", True, f"{where} is free")
+    version = _mlflow_version(server)
+    if version:
+        return Check("port", True, f"{where}: an MLflow server {version} runs there")
+    fix = f"stop that program, or use another port: HEADWATER__MLFLOW__PORT={_free_port(server.host)}"
+    return Check("port", False, f"{where} is taken by a program that is not MLflow", fix)
+
+
+def require_port(server: ServerSettings) -> None:
+    """Stop before a server is started where it could not listen.
+
+    Raises
+    ------
+    EnvironmentProblem : when the port is taken, also by an MLflow server
+    """
+    check = check_port(server)
+    if not check.ok or not check.detail.endswith("is free"):
+        fix = check.fix or f"stop it, or use another port: HEADWATER__MLFLOW__PORT={_free_port(server.host)}"
+        raise EnvironmentProblem(check.detail, fix)
+
+
+def check_time_zone() -> Check:
+    zone = " and ".join(dict.fromkeys(time.tzname))
+    return Check("time_zone", True, f"this machine shows {zone}; Headwater reckons and prints in UTC")
+
+
+def _installed(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _can_write(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _mlflow_version(server: ServerSettings) -> str:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
+    try:
+        connection.request("GET", "/version")
+        answer = connection.getresponse()
+        text = answer.read(100).decode("ascii", "replace").strip()
+    except (OSError, http.client.HTTPException):
+        return ""
+    finally:
+        connection.close()
+    return text if answer.status == http.client.OK and text[:1].isdigit() else ""
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _tracking_folder(tracking_uri: str) -> str:
+    """Return the folder in which a local tracking store keeps its files; the URI of any other."""
+    if tracking_uri.startswith("sqlite:///"):
+        return str(Path(tracking_uri.removeprefix("sqlite:///")).parent)
+    return tracking_uri.removeprefix("file://")

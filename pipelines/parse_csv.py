@@ -1,0 +1,244 @@
+"""CSV, strictly: RFC 4180 quoting, any line end, blank lines are no records.
+
+pyarrow reads fast but forgives much: a quote closed by a later one swallows rows in silence. So the records are also
+counted in another way, by newlines where a file has nothing but plain lines, else by ``csv.reader(strict=True)``, and
+a file is admitted only when both counts agree. The bytes that come in end in a line end;
+that they are UTF-8 is found out by the first look at them.
+"""
+
+import codecs
+import csv
+import io
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, NoReturn
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from conf.errors import FileRejected
+
+MAX_RECORD_BYTES = 16 << 20
+MAX_RAGGED_IN_A_STRETCH = 1_000_000
+_CHUNK = 1 << 20
+_QUOTE_HINT = "a quoted field begins and ends with a quote, and a quote inside it is written twice"
+
+_SIGNATURES = {
+    b"\x1f\x8b": "the content is gzip; the name must end with .gz",
+    b"\xff\xfe": "the content is UTF-16; save it as UTF-8",
+    b"\xfe\xff": "the content is UTF-16; save it as UTF-8",
+    b"PK": "the content is a zip archive; land the file that is in it",
+    b"PAR1": "the content is Parquet; the contract says csv",
+}
+
+Fit = Callable[[pa.RecordBatch, pa.Array], pa.RecordBatch]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What one look at the bytes tells. ``is_plain``: no quote, CR or blank line, so each line is a record."""
+
+    count: int
+    is_plain: bool
+    is_blank: bool
+
+
+def scan_lines(stream: BinaryIO) -> Lines:
+    """Count the lines of a file, header included.
+
+    Raises
+    ------
+    FileRejected : when a byte is not UTF-8 or a line is longer than ``MAX_RECORD_BYTES``; names offset or line
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    count, offset, is_plain, is_blank, run, last, head = 0, 0, True, True, 0, b"\n", b""
+    while chunk := stream.read(_CHUNK):
+        offset += len(chunk)
+        head = head or chunk[:4]
+        try:
+            decoder.decode(chunk)
+        except UnicodeDecodeError as error:
+            _reject_byte(error, head, offset, count)
+        if offset == len(chunk):
+            chunk = chunk.removeprefix(codecs.BOM_UTF8)
+        has_cr = b"\r" in chunk
+        is_plain = is_plain and not (has_cr or b'"' in chunk or b"\n\n" in chunk or last + chunk[:1] == b"\n\n")
+        is_blank = is_blank and not chunk.strip(b"\r\n")
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r") if has_cr else -1)
+        run = run + len(chunk) if end < 0 else len(chunk) - 1 - end
+        count += chunk.count(b"\n")
+        if run > MAX_RECORD_BYTES:
+            _reject_long(count + 1)
+        last = chunk[-1:]
+    return Lines(count, is_plain, is_blank)
+
+
+def _reject_byte(error: UnicodeDecodeError, head: bytes, chunk_end: int, lines_before: int) -> NoReturn:
+    data = bytes(error.object)
+    line = lines_before + data.count(b"\n", 0, error.start) + 1
+    offset = chunk_end - len(data) + error.start
+    hints = [hint for start, hint in _SIGNATURES.items() if head.startswith(start)]
+    what = f"byte {data[error.start]:#04x} at offset {offset} (line {line}) is not UTF-8"
+    raise FileRejected(what, hints[0] if hints else "save it as UTF-8; Latin-1 is not") from None
+
+
+def read_header(stream: BinaryIO, delimiter: str) -> list[str]:
+    """Return the names in the first record; none when there is no record."""
+    for _, record in _records(stream, delimiter):
+        return record
+    return []
+
+
+def count_records(stream: BinaryIO, delimiter: str) -> int:
+    """Count the records after the header, without pyarrow.
+
+    Raises
+    ------
+    FileRejected : when quotes are not closed or text follows a closing quote; names the line
+    """
+    return max(0, sum(1 for _ in _records(stream, delimiter)) - 1)
+
+
+def _records(stream: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(MAX_RECORD_BYTES)
+    reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""), delimiter=delimiter, strict=True)
+    line = 0
+    try:
+        for record in reader:
+            if record:
+                yield line, record
+            line = reader.line_num
+    except csv.Error as error:
+        if "field larger" in str(error):
+            _reject_long(line + 1)
+        raise FileRejected(f"the record that begins at line {line + 1} is not CSV: {error}", _QUOTE_HINT) from None
+
+
+def read_csv(stream: io.BufferedReader, delimiter: str, schema: pa.Schema, fit: Fit) -> Iterator[pa.RecordBatch]:
+    """Read the records after the header, all as text, in blocks of bounded memory.
+
+    ``fit`` brings rows under the file's own headers, with their record numbers, into ``schema``. Rows that cannot be
+    split into the header's fields come in batches of their own with ``_raw`` and ``_problem``. Nothing comes from a
+    file without a header.
+
+    Raises
+    ------
+    FileRejected : when a record is too long, or a great many rows in a stretch do not have the header's fields
+    """
+    ragged: deque[dict[str, object]] = deque()
+    numbers = _Numbers()
+
+    def keep(row: pacsv.InvalidRow) -> str:
+        if len(ragged) > MAX_RAGGED_IN_A_STRETCH:
+            return "error"
+        problem = f"{row.actual_columns} fields instead of {row.expected_columns}"
+        numbers.skip(row.number - 1)
+        ragged.append({"_row_number": row.number - 1, "_raw": row.text, "_problem": problem})
+        return "skip"
+
+    if stream.peek(3)[:3] == codecs.BOM_UTF8:
+        stream.read(3)
+    while (head := stream.peek(1)[:1]) in (b"\n", b"\r"):
+        stream.read(1)
+    if not head:
+        return
+    try:
+        with _open_csv(stream, delimiter, keep) as reader:
+            for batch in reader:
+                yield from _split_off_nul(batch, numbers.take(batch.num_rows), delimiter, schema, fit)
+                yield from _drained(ragged, schema)
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        hint = f"is a record longer than {MAX_RECORD_BYTES >> 20} MiB, or is the delimiter another one?"
+        raise FileRejected(f"cannot be read as CSV: {error}", hint) from None
+    yield from _drained(ragged, schema)
+
+
+def _drained(ragged: "deque[dict[str, object]]", schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    rows = [ragged.popleft() for _ in range(len(ragged))]
+    if rows:
+        yield pa.RecordBatch.from_pylist(rows, schema=schema)
+
+
+def _open_csv(stream: BinaryIO, delimiter: str, keep: Callable[[pacsv.InvalidRow], str]) -> pacsv.CSVStreamingReader:
+    return pacsv.open_csv(
+        stream,
+        pacsv.ReadOptions(use_threads=False, block_size=MAX_RECORD_BYTES),
+        pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep),
+        pacsv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
+    )
+
+
+class _Numbers:
+    """Numbers the records that pyarrow returns, leaving out the numbers of those it skipped.
+
+    pyarrow parses ahead in a thread of its own, so ``skip`` is called while ``take`` runs.
+    """
+
+    def __init__(self) -> None:
+        self._next = 1
+        self._fresh: deque[int] = deque()
+        self._skipped: list[int] = []
+
+    def skip(self, number: int) -> None:
+        self._fresh.append(number)
+
+    def take(self, count: int) -> pa.Array:
+        self._skipped += [self._fresh.popleft() for _ in range(len(self._fresh))]
+        numbers = np.arange(self._next, self._next + count + len(self._skipped), dtype=np.int64)
+        if self._skipped:
+            numbers = numbers[~np.isin(numbers, self._skipped)][:count]
+        if count:
+            self._next = int(numbers[-1]) + 1
+            self._skipped = [number for number in self._skipped if number >= self._next]
+        return pa.array(numbers)
+
+
+def _split_off_nul(batch: pa.RecordBatch, numbers: pa.Array, schema: pa.Schema, fit: Fit) -> Iterator[pa.RecordBatch]:
+    """Yield the good rows, then those that hold a NUL character, their text written anew as CSV."""
+    with_nul = np.zeros(batch.num_rows, dtype=bool)
+    for column in batch.columns:
+        with_nul |= pc.match_substring(column, _NUL).to_numpy(zero_copy_only=False)
+    is_good, is_bad = pa.array(~with_nul), pa.array(with_nul)
+    names = [_unescape(name) for name in batch.schema.names]
+    good = [pc.replace_substring(column, _MARK + "1", _MARK) for column in batch.filter(is_good).columns]
+    yield fit(pa.RecordBatch.from_arrays(good, names=names), numbers.filter(is_good))
+    problems = []
+    rows = zip(*(column.to_pylist() for column in batch.filter(is_bad).columns), strict=True)
+    for number, row in zip(numbers.filter(is_bad).to_pylist(), rows, strict=True):
+        text = io.StringIO()
+        csv.writer(text).writerow([_unescape(field) for field in row])
+        where = ", ".join(name for name, field in zip(names, row, strict=True) if _NUL in field)
+        raw = text.getvalue().removesuffix("\r\n")
+        problems.append({"_row_number": number, "_raw": raw, "_problem": f"NUL character in {where}"})
+    yield pa.RecordBatch.from_pylist(problems, schema=schema)
+
+
+class _Blocks(io.RawIOBase):
+    """What pyarrow reads, kept from two of its faults.
+
+    It overlooks delimiters near a NUL, so NUL is spelled with a noncharacter (and that one too). It drops a line feed
+    that begins a block when the one before ends with CR, also inside quotes, so no block ends with CR.
+    """
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._ready = bytearray()
+        self._open = b""
+        self.has_escapes = False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while len(self._ready) <= size and (chunk := self._source.read(_CHUNK)):
+            self._add(self._open + chunk)
+        block = bytes(memoryview(self._ready)[:size])
+        ...
+def _reject_long(line: int) -> NoReturn:
+    raise FileRejected(
+        f"the record that begins at line {line} is longer than {MAX_RECORD_BYTES >> 20} MiB",
+        f"is a quote not closed? {_QUOTE_HINT}",
+    )

@@ -1,0 +1,178 @@
+"""Training set → fit → evaluate on the holdout → log → register → gate.
+
+Run again over the same rows with the same code, it finds the version that it registered and makes no other; whatever
+was left undone after that, such as moving the alias, is done then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from conf.model import ModelDeclaration
+from pipelines.outcome import Outcome
+from training.estimator import (
+    estimator_params,
+    estimator_path,
+    feature_importance,
+    fit_pipeline,
+    make_pipeline,
+    predict,
+    requirements,
+)
+from training.evaluate import as_scores, baseline_scores, evaluate
+from training.model_job import ModelJob
+from training.obstacle import FINGERPRINT_TAG
+from training.plots import draw_plots
+from training.promote import PromoteReport, gate_version
+from training.recipe import git_commit, is_git_dirty, recipe_of
+from training.rows import Part, Rows, collect_rows
+from training.run_record import FittedModel, RunRecord, Version
+from training.tracking import (
+    Tracking,
+    find_versions,
+    hold_run,
+    mark_dead_runs,
+    open_tracking,
+    read_metrics,
+    register_model,
+)
+from training.training_set import (
+    SPEC_DOCUMENT,
+    TrainingSet,
+    describe_training_set,
+    open_training_set,
+    plan_training_set,
+)
+
+RECIPE_TAG = "recipe"
+EXAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a training did. UNCHANGED: the same rows and code had made this version already."""
+
+    model: str
+    outcome: Outcome
+    version: int
+    run_id: str
+    as_of: datetime
+    split_at: datetime
+    rows: Mapping[str, int]
+    content_hash: str
+    metrics: Mapping[str, float]
+    gate: PromoteReport | None
+
+
+def train(job: ModelJob, as_of: datetime | None = None, is_promoting: bool = True) -> TrainReport:
+    """Train the model as of an instant, by default its label table's data clock, and gate it if asked to.
+
+    Raises
+    ------
+    TrainingError : when the data there is does not allow it
+    NotFound : when a table it reads has not been loaded
+    """
+    declaration = job.declaration
+    tracking = open_tracking(job.project.settings, declaration)
+    mark_dead_runs(tracking)
+    with open_training_set(job, plan_training_set(job, as_of)) as training_set:
+        rows = collect_rows(training_set, declaration.task)
+    spec = describe_training_set(job, training_set, rows.content_hash)
+    pipeline = make_pipeline(declaration.estimator, declaration.task, rows.inputs.numbers, rows.inputs.texts)
+    recipe = recipe_of(declaration, rows, requirements(pipeline))
+    known = [version for version in find_versions(tracking) if version.tags.get(RECIPE_TAG) == recipe]
+    version = known[-1] if known else _make_version(job, tracking, _Making(training_set, rows, spec, pipeline, recipe))
+    gate = gate_version(job, tracking, version, lambda: rows) if is_promoting else None
+    bounds = training_set.spec.bounds
+    return TrainReport(
+        model=job.model,
+        outcome=Outcome.UNCHANGED if known else Outcome.APPLIED,
+        version=version.number,
+        run_id=version.run_id,
+        as_of=bounds.as_of,
+        split_at=bounds.split_at,
+        rows=training_set.rows,
+        content_hash=rows.content_hash,
+        metrics=read_metrics(tracking, version.run_id),
+        gate=gate,
+    )
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What a new version is made from."""
+
+    training_set: TrainingSet
+    rows: Rows
+    spec: Mapping[str, Any]
+    pipeline: Pipeline
+    recipe: str
+
+
+def _make_version(job: ModelJob, tracking: Tracking, making: _Making) -> Version:
+    declaration, rows = job.declaration, making.rows
+    fitted = fit_pipeline(making.pipeline, rows.training.inputs, rows.training.labels, rows.inputs.texts)
+    tags = _tags(job, making)
+    record = RunRecord(
+        tags=tags,
+        params=_params(declaration, making),
+        metrics=_metrics(job, fitted, rows),
+        tables=making.training_set.spec.tables,
+        documents={SPEC_DOCUMENT: making.spec},
+        figures=_figures(declaration, fitted, rows.holdout),
+    )
+    model = FittedModel(
+        fitted,
+        rows.inputs.texts,
+        rows.training.inputs.head(EXAMPLE_ROWS),
+        declaration.task == "classification",
+        requirements(fitted),
+    )
+    with hold_run(tracking, record) as run_id:
+        return register_model(tracking, run_id, model, tags)
+
+
+def _metrics(job: ModelJob, fitted: Pipeline, rows: Rows) -> dict[str, float]:
+    holdout = rows.holdout
+    scores = as_scores(predict(fitted, holdout.inputs, job.declaration.task))
+    trivial = baseline_scores(rows.training.labels, len(holdout.labels))
+    return {
+        **{f"holdout_{name}": value for name, value in evaluate(job.metrics, holdout.labels, scores).items()},
+        **{f"baseline_{name}": value for name, value in evaluate(job.metrics, holdout.labels, trivial).items()},
+        "training_rows": len(rows.training.labels),
+        "holdout_rows": len(holdout.labels),
+    }
+
+
+def _figures(declaration: ModelDeclaration, fitted: Pipeline, holdout: Part) -> dict[str, Any]:
+    scores = as_scores(predict(fitted, holdout.inputs, declaration.task))
+    drawn = draw_plots(declaration.task, holdout.labels, scores, feature_importance(fitted))
+    return {f"plots/{name}": figure for name, figure in drawn.items()}
+
+
+def _params(declaration: ModelDeclaration, making: _Making) -> dict[str, Any]:
+    split = declaration.split.model_dump(mode="json", exclude_none=True)
+    return {
+        "estimator": estimator_path(declaration.estimator, declaration.task),
+        **estimator_params(declaration.estimator, declaration.task),
+        **{f"split.{name}": value for name, value in split.items()},
+        "inputs": len(making.rows.inputs.kinds),
+    }
+
+
+def _tags(job: ModelJob, making: _Making) -> dict[str, str]:
+    """Return what runs and versions are found by; the whole spec is an artifact of the run."""
+    spec = making.spec
+    return {
+        RECIPE_TAG: making.recipe,
+        "mlflow.source.git.commit": git_commit(),
+        "mlflow.source.git.dirty": str(is_git_dirty()).lower(),
+        "mlflow.source.name": "headwater train",
+        **{name: str(spec[name]) for name in ("as_of", "split_at", "train_until", "holdout_until", "feature_service")},
+        "training_set_hash": making.rows.content_hash,
+        **{f"data.{pin.full_name}": str(pin.version) for pin in making.training_set.spec.tables},
+        **{f"{FINGERPRINT_TAG}{name}": mark for name, mark in job.fingerprints.items()},
+    }
