@@ -10,12 +10,12 @@ import traceback
 from pyspark.errors import AnalysisException
 
 from conf.errors import HeadwaterError
-from headwater import commands_data, commands_model
+from headwater import commands_data, commands_model, demo
 from headwater.app import app
 from headwater.output import stderr
 
 _HOISTED = ("--project", "--env")
-COMMANDS = (commands_data, commands_model)
+COMMANDS = (commands_data, commands_model, demo)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from conf.settings import ROOT, env_name, find_project
+from conf.settings import ROOT, Settings, env_name, find_project, load_settings
 from headwater.output import stderr
 from pipelines.lake import Lake
 from pipelines.lease import check_free, hold_lease
@@ -28,6 +28,9 @@ class Options:
 
     def directory(self) -> Path:
         return find_project(self.project)
+
+    def settings(self) -> Settings:
+        return load_settings(self.directory(), env_name(self.env))
 
     def load(self) -> Project:
         """Read the project and check its declarations against each other."""

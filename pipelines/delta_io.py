@@ -184,11 +184,11 @@ def _stamp_confs(stamp: Stamp) -> dict[str, str]:
 @contextmanager
 def _set(spark: SparkSession, confs: Mapping[str, str]) -> Iterator[None]:
     """Set confs for one statement and always put them back: a stamp left behind drops the next write silently."""
-    before = {name: spark.conf.get(name, None) for name in confs}
+    before: dict[str, str | None] = {name: spark.conf.get(name, None) for name in confs}
     try:
         for name, value in confs.items():
             spark.conf.set(name, value)
         yield
     finally:
-        for name, value in before.items():
-            spark.conf.unset(name) if value is None else spark.conf.set(name, value)
+        for name, old in before.items():
+            spark.conf.unset(name) if old is None else spark.conf.set(name, old)

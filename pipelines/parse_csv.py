@@ -9,8 +9,9 @@ that they are UTF-8 is found out by the first look at them.
 import codecs
 import csv
 import io
+import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
@@ -34,6 +35,10 @@ _SIGNATURES = {
     b"PAR1": "the content is Parquet; the contract says csv",
 }
 
+_MARK = "\ufdd1"
+_MARK_BYTES = _MARK.encode()
+
+Problem = dict[str, object]
 Fit = Callable[[pa.RecordBatch, pa.Array], pa.RecordBatch]
 
 
@@ -120,23 +125,23 @@ def _records(stream: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str]]
 def read_csv(stream: io.BufferedReader, delimiter: str, schema: pa.Schema, fit: Fit) -> Iterator[pa.RecordBatch]:
     """Read the records after the header, all as text, in blocks of bounded memory.
 
-    ``fit`` brings rows under the file's own headers, with their record numbers, into ``schema``. Rows that cannot be
-    split into the header's fields come in batches of their own with ``_raw`` and ``_problem``. Nothing comes from a
-    file without a header.
+    ``fit`` brings rows under the file's own headers, with their record numbers, into ``schema``. Rows that hold a NUL
+    or cannot be split into the header's fields come in batches of their own with ``_raw`` and ``_problem``. Nothing
+    comes from a file without a header.
 
     Raises
     ------
     FileRejected : when a record is too long, or a great many rows in a stretch do not have the header's fields
     """
-    ragged: deque[dict[str, object]] = deque()
+    problems: deque[Problem] = deque()
     numbers = _Numbers()
 
     def keep(row: pacsv.InvalidRow) -> str:
-        if len(ragged) > MAX_RAGGED_IN_A_STRETCH:
+        if len(problems) > MAX_RAGGED_IN_A_STRETCH:
             return "error"
-        problem = f"{row.actual_columns} fields instead of {row.expected_columns}"
+        reason = f"{row.actual_columns} fields instead of {row.expected_columns}"
         numbers.skip(row.number - 1)
-        ragged.append({"_row_number": row.number - 1, "_raw": row.text, "_problem": problem})
+        problems.append({"_row_number": row.number - 1, "_raw": _unescape(row.text), "_problem": reason})
         return "skip"
 
     if stream.peek(3)[:3] == codecs.BOM_UTF8:
@@ -145,30 +150,35 @@ def read_csv(stream: io.BufferedReader, delimiter: str, schema: pa.Schema, fit: 
         stream.read(1)
     if not head:
         return
+    blocks = _Blocks(stream)
     try:
-        with _open_csv(stream, delimiter, keep) as reader:
+        with _open_csv(blocks, delimiter, keep) as reader:
             for batch in reader:
-                yield from _split_off_nul(batch, numbers.take(batch.num_rows), delimiter, schema, fit)
-                yield from _drained(ragged, schema)
+                found = numbers.take(batch.num_rows)
+                if blocks.has_escapes:
+                    batch, found, with_nul = _split_off_nul(batch, found, delimiter)
+                    problems.extend(with_nul)
+                yield fit(batch, found)
+                yield from _drained(problems, schema)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         hint = f"is a record longer than {MAX_RECORD_BYTES >> 20} MiB, or is the delimiter another one?"
         raise FileRejected(f"cannot be read as CSV: {error}", hint) from None
-    yield from _drained(ragged, schema)
+    yield from _drained(problems, schema)
 
 
-def _drained(ragged: "deque[dict[str, object]]", schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    rows = [ragged.popleft() for _ in range(len(ragged))]
-    if rows:
-        yield pa.RecordBatch.from_pylist(rows, schema=schema)
-
-
-def _open_csv(stream: BinaryIO, delimiter: str, keep: Callable[[pacsv.InvalidRow], str]) -> pacsv.CSVStreamingReader:
+def _open_csv(blocks: "_Blocks", delimiter: str, keep: Callable[[pacsv.InvalidRow], str]) -> pacsv.CSVStreamingReader:
     return pacsv.open_csv(
-        stream,
+        blocks,
         pacsv.ReadOptions(use_threads=False, block_size=MAX_RECORD_BYTES),
         pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep),
         pacsv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
     )
+
+
+def _drained(problems: deque[Problem], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    rows = [problems.popleft() for _ in range(len(problems))]
+    if rows:
+        yield pa.RecordBatch.from_pylist(rows, schema=schema)
 
 
 class _Numbers:
@@ -196,37 +206,17 @@ class _Numbers:
         return pa.array(numbers)
 
 
-def _split_off_nul(batch: pa.RecordBatch, numbers: pa.Array, schema: pa.Schema, fit: Fit) -> Iterator[pa.RecordBatch]:
-    """Yield the good rows, then those that hold a NUL character, their text written anew as CSV."""
-    with_nul = np.zeros(batch.num_rows, dtype=bool)
-    for column in batch.columns:
-        with_nul |= pc.match_substring(column, _NUL).to_numpy(zero_copy_only=False)
-    is_good, is_bad = pa.array(~with_nul), pa.array(with_nul)
-    names = [_unescape(name) for name in batch.schema.names]
-    good = [pc.replace_substring(column, _MARK + "1", _MARK) for column in batch.filter(is_good).columns]
-    yield fit(pa.RecordBatch.from_arrays(good, names=names), numbers.filter(is_good))
-    problems = []
-    rows = zip(*(column.to_pylist() for column in batch.filter(is_bad).columns), strict=True)
-    for number, row in zip(numbers.filter(is_bad).to_pylist(), rows, strict=True):
-        text = io.StringIO()
-        csv.writer(text).writerow([_unescape(field) for field in row])
-        where = ", ".join(name for name, field in zip(names, row, strict=True) if _NUL in field)
-        raw = text.getvalue().removesuffix("\r\n")
-        problems.append({"_row_number": number, "_raw": raw, "_problem": f"NUL character in {where}"})
-    yield pa.RecordBatch.from_pylist(problems, schema=schema)
-
-
 class _Blocks(io.RawIOBase):
-    """What pyarrow reads, kept from two of its faults.
+    """What pyarrow reads, arranged around two of its faults.
 
-    It overlooks delimiters near a NUL, so NUL is spelled with a noncharacter (and that one too). It drops a line feed
-    that begins a block when the one before ends with CR, also inside quotes, so no block ends with CR.
+    It overlooks delimiters near a NUL, so NUL is spelled with a noncharacter (and so is that one). It drops a line
+    feed that begins a block when the block before ends with CR, inside quotes too, so no block ends with CR.
     """
 
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
         self._ready = bytearray()
-        self._open = b""
+        self._held = b""
         self.has_escapes = False
 
     def readable(self) -> bool:
@@ -234,9 +224,50 @@ class _Blocks(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         while len(self._ready) <= size and (chunk := self._source.read(_CHUNK)):
-            self._add(self._open + chunk)
-        block = bytes(memoryview(self._ready)[:size])
-        ...
+            self._add(self._held + chunk)
+        if len(self._ready) <= size:
+            self._ready += self._held
+            self._held = b""
+        block = bytes(self._ready[:size])
+        if len(self._ready) > size and block.endswith(b"\r"):
+            block = block[:-1]
+        del self._ready[: len(block)]
+        return block
+
+    def _add(self, data: bytes) -> None:
+        self._held = next((start for start in (_MARK_BYTES[:2], _MARK_BYTES[:1]) if data.endswith(start)), b"")
+        data = data[: len(data) - len(self._held)]
+        if b"\0" in data or _MARK_BYTES in data:
+            self.has_escapes = True
+            data = data.replace(_MARK_BYTES, _MARK_BYTES + b"1").replace(b"\0", _MARK_BYTES + b"0")
+        self._ready += data
+
+
+def _unescape(text: str) -> str:
+    return re.sub(f"{_MARK}([01])", lambda match: "\0" if match[1] == "0" else _MARK, text)
+
+
+def _split_off_nul(
+    batch: pa.RecordBatch, numbers: pa.Array, delimiter: str
+) -> tuple[pa.RecordBatch, pa.Array, list[Problem]]:
+    """Return the rows without a NUL, and the others as problems, their text written anew."""
+    has_nul = np.zeros(batch.num_rows, dtype=bool)
+    for column in batch.columns:
+        has_nul |= pc.match_substring(column, _MARK + "0").to_numpy(zero_copy_only=False)
+    is_bad, is_good = pa.array(has_nul), pa.array(~has_nul)
+    names = [_unescape(name) for name in batch.schema.names]
+    good = [pc.replace_substring(column, _MARK + "1", _MARK) for column in batch.filter(is_good).columns]
+    rows = zip(*(column.to_pylist() for column in batch.filter(is_bad).columns), strict=True)
+    problems: list[Problem] = []
+    for number, row in zip(numbers.filter(is_bad).to_pylist(), rows, strict=True):
+        text = io.StringIO()
+        csv.writer(text, delimiter=delimiter).writerow([_unescape(field) for field in row])
+        where = ", ".join(name for name, field in zip(names, row, strict=True) if _MARK + "0" in field)
+        raw = text.getvalue().removesuffix("\r\n")
+        problems.append({"_row_number": number, "_raw": raw, "_problem": f"NUL character in {where}"})
+    return pa.RecordBatch.from_arrays(good, names=names), numbers.filter(is_good), problems
+
+
 def _reject_long(line: int) -> NoReturn:
     raise FileRejected(
         f"the record that begins at line {line} is longer than {MAX_RECORD_BYTES >> 20} MiB",

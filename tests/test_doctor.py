@@ -30,7 +30,7 @@ class _VersionServer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"3.17.2")
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -15,7 +16,7 @@ from conf.java import java_problem, java_version
 from conf.settings import ROOT
 
 CHECK = ROOT / "setup" / "check_machine.py"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def locked(file: str) -> dict[str, str]:
@@ -36,9 +37,8 @@ def check_machine(**variables: str) -> subprocess.CompletedProcess[str]:
 def a_java(folder: Path, version: str) -> Path:
     java = folder / "bin" / "java"
     java.parent.mkdir()
-    java.write_text(
-        f"#!/bin/sh\necho 'Picked up JAVA_TOOL_OPTIONS: -Dx=\"y\"' >&2\necho 'openjdk version \"{version}\"' >&2\n"
-    )
+    told_first = """echo 'Picked up JAVA_TOOL_OPTIONS: -Dx="y"' >&2"""
+    java.write_text(f"""#!/bin/sh\n{told_first}\necho 'openjdk version "{version}"' >&2\n""")
     java.chmod(0o755)
     return folder
 
@@ -103,9 +103,13 @@ def test_make_help_lists_every_target() -> None:
     assert {"help", "setup", "demo", "test", "test-long", "lint", "lock", "doctor", "clean"} <= set(targets)
 
 
-@pytest.mark.parametrize("target", ["demo", "test"])
-def test_without_python_make_says_so_before_anything_else(target: str) -> None:
-    done = make(target, "PYTHON=no-such-python")
+def test_demo_and_tests_set_up_first() -> None:
+    rules = re.findall(r"^([a-z-]+): setup\b", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert rules == ["demo", "test", "test-long"]
+
+
+def test_without_python_make_says_so_before_anything_else() -> None:
+    done = make("setup", "PYTHON=no-such-python")
     assert done.returncode == 2
     assert done.stdout == ""
     assert "there is no no-such-python\n  → install Python 3.11 or newer" in done.stderr
@@ -115,17 +119,16 @@ def test_a_python_that_is_too_old_is_refused(tmp_path: Path) -> None:
     python = tmp_path / "python3"
     python.write_text('#!/bin/sh\ntest "$1" = --version && echo "Python 3.9.18"\nexit 1\n')
     python.chmod(0o755)
-    done = make("test", f"PYTHON={python}")
+    done = make("setup", f"PYTHON={python}")
     assert done.returncode == 2
     assert "Python 3.9.18 is too old" in done.stderr
 
 
 def test_the_lock_holds_what_the_project_asks_for() -> None:
-    asked = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["dev"]]
+    lines = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["dev"]]
+    asked = [Requirement(line) for line in lines]
     pins = locked("requirements.lock")
-    missing = [
-        line for line in asked if not Requirement(line).specifier.contains(pins.get(Requirement(line).name, "0"))
-    ]
+    missing = [str(pin) for pin in asked if not pin.specifier.contains(pins.get(pin.name, "0"))]
     assert missing == [], "run make lock"
 
 
