@@ -40,8 +40,7 @@ def java_problem(version: str, home: str = "") -> str:
     where = f" under JAVA_HOME={home}" if home else ""
     if not version:
         return f"no Java that runs was found{where or ' on PATH'}"
-    parts = version.split(".")
-    major = re.match(r"\d+", parts[1] if parts[0] == "1" and len(parts) > 1 else parts[0])
+    major = re.match(r"\d+", version)
     if major is None or int(major[0]) < OLDEST_JAVA:
         return f"Java {version}{where} is too old; {OLDEST_JAVA} or newer is needed"
     return ""

@@ -15,13 +15,8 @@ from training.model_job import ModelJob
 from training.promote import PromoteReport, promote
 from training.score import ScoreReport, score
 from training.train import TrainReport, train
-from training.training_set import (
-    describe_training_set,
-    export_training_set,
-    measure_content_hash,
-    open_training_set,
-    plan_training_set,
-)
+from training.training_set import open_training_set, plan_training_set
+from training.training_set_report import describe_training_set, export_training_set, measure_content_hash
 
 Model = Annotated[str, typer.Argument(help="The model, declared in conf/models/MODEL.yml.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="The instant to pretend it is (UTC).")]

@@ -1,9 +1,9 @@
 """Admit a landed file, or say what is wrong with it; then read it again as raw text rows.
 
-Nothing is written here. ``admit`` reads a file to its end: content hash, encoding, columns by name, records
-counted in two ways. ``parse`` reads an admitted file into bronze's raw columns and hashes it again, so that what was
-admitted is what is loaded. Both are pure functions of the bytes, and run wherever a task runs. A file that cannot
-be trusted as a whole fails; a row that cannot be split or parsed is kept with its text and the reason.
+Nothing is written here. ``admit`` reads a file to its end: hash, encoding, columns by name, records counted twice.
+``parse`` reads an admitted file into bronze's raw columns and hashes it again, so that what was admitted is what is
+loaded. Both are functions of the bytes alone. A file that cannot be trusted as a whole fails; a row that cannot be
+split or parsed is kept with its text and the reason.
 """
 
 import gzip
@@ -21,11 +21,12 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf.contract import Contract
 from conf.errors import FileRejected
-from pipelines.parse_csv import count_records, read_csv, read_header, scan_lines
-from pipelines.parse_json import read_json
+from pipelines.parse_csv import Fit, count_records, read_csv, read_header, scan_lines
+from pipelines.parse_json import read_json, to_json_strings
 from pipelines.parse_parquet import read_parquet
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _IN_MEMORY = 32 << 20
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 OpenStream = Callable[[], BinaryIO]
+Reopen = Callable[[], AbstractContextManager["tuple[io.BufferedReader, _Hashed]"]]
 
 
 @dataclass(frozen=True)
@@ -89,67 +91,64 @@ def parse(open_stream: OpenStream, contract: Contract, name: str, file_hash: str
     """
     with _opened(open_stream, contract, name) as (stream, hashed):
         try:
-            yield from _batches(stream, contract)
+            yield from _batches(stream, contract, partial(_fit, contract))
         except FileRejected as error:
             raise FileRejected(f"{name}: {error.what}", error.hint) from None
         if hashed.digest() != file_hash:
-            raise FileRejected(
-                f"{name} changed while it was loaded", "land changed content under a new name; run again"
-            )
+            raise FileRejected(f"{name} changed while it was loaded", "run again; land new content under a new name")
 
 
-def _judge(stream: io.BufferedReader, contract: Contract, reopen: "Reopen") -> tuple[int, str]:
+def _judge(stream: io.BufferedReader, contract: Contract, reopen: Reopen) -> tuple[int, str]:
     """Return the number of rows, and why there is nothing to load if so."""
     if not stream.peek(1):
         return 0, "has no bytes"
     if contract.landing.format == "csv":
         return _judge_csv(stream, contract, reopen)
-    rows = sum(batch.num_rows for batch in _batches(stream, contract))
+    rows = sum(batch.num_rows for batch in _batches(stream, contract, lambda batch, _: batch))
     return rows, "has only blank lines" if not rows and contract.landing.format == "json" else ""
 
 
-def _judge_csv(stream: io.BufferedReader, contract: Contract, reopen: "Reopen") -> tuple[int, str]:
-    lines = scan_lines(stream)
-    if lines.is_blank:
+def _judge_csv(stream: io.BufferedReader, contract: Contract, reopen: Reopen) -> tuple[int, str]:
+    lines, delimiter = scan_lines(stream), contract.landing.delimiter
+    with reopen() as (again, _):
+        header = read_header(again, delimiter)
+    if not header:
         return 0, "has only blank lines"
+    _check_columns(contract, header)
     with reopen() as (again, _):
-        _check_columns(contract, read_header(again, contract.landing.delimiter))
-    counted = lines.count - 1
-    if not lines.is_plain:
-        with reopen() as (again, _):
-            counted = count_records(again, contract.landing.delimiter)
+        counted = count_records(again, delimiter) if lines is None else lines - 1
     with reopen() as (again, _):
-        parsed = sum(batch.num_rows for batch in _batches(again, contract))
+        parsed = sum(batch.num_rows for batch in _batches(again, contract, lambda batch, _: batch))
     if counted != parsed:
         hint = "a quote is probably not closed where it should be, or the file changed meanwhile"
         raise FileRejected(f"one count finds {counted} records, another {parsed}", hint)
     return parsed, ""
 
 
-def _batches(stream: io.BufferedReader, contract: Contract) -> Iterator[pa.RecordBatch]:
-    schema = bronze_schema(contract)
-    headers = [column.header for column in contract.raw]
-    check, fit = partial(_check_columns, contract), partial(_fit, headers, schema)
+def _batches(stream: io.BufferedReader, contract: Contract, fit: Fit) -> Iterator[pa.RecordBatch]:
+    check, schema = partial(_check_columns, contract), bronze_schema(contract)
     if contract.landing.format == "csv":
         yield from read_csv(stream, contract.landing.delimiter, schema, fit)
     elif contract.landing.format == "json":
-        yield from read_json(stream, headers, schema, check)
+        yield from read_json(stream, [column.header for column in contract.raw], schema, check)
     elif stream.peek(1):
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
             shutil.copyfileobj(stream, file, _CHUNK)
             yield from read_parquet(file, check, fit)
 
 
-def _fit(headers: Sequence[str], schema: pa.Schema, batch: pa.RecordBatch, numbers: pa.Array) -> pa.RecordBatch:
+def _fit(contract: Contract, batch: pa.RecordBatch, numbers: pa.Array) -> pa.RecordBatch:
     """Arrange text columns, found by header, in the order of the schema; what is extra becomes JSON."""
-    nulls = pa.nulls(batch.num_rows, pa.string())
-    rescued = nulls
+    headers = [column.header for column in contract.raw]
     extra = sorted(set(batch.schema.names) - set(headers))
+    nulls = rescued = pa.nulls(batch.num_rows, pa.string())
     if extra:
-        rows = zip(*(batch.column(name).to_pylist() for name in extra), strict=True)
-        rescued = pa.array([_ENCODE(dict(zip(extra, row, strict=True))) for row in rows], pa.string())
-    columns = [batch.column(header) for header in headers]
-    return pa.RecordBatch.from_arrays([*columns, numbers, rescued, nulls, nulls], schema=schema)
+        parts: list[str | pa.Array] = []
+        for name in extra:
+            parts += [f"{',' if parts else '{'}{_ENCODE(name)}:", to_json_strings(batch.column(name))]
+        rescued = pc.binary_join_element_wise(*parts, "}", "")
+    columns = [*(batch.column(header) for header in headers), numbers, rescued, nulls, nulls]
+    return pa.RecordBatch.from_arrays(columns, schema=bronze_schema(contract))
 
 
 def _check_columns(contract: Contract, found: Sequence[str]) -> None:
@@ -248,6 +247,3 @@ def _opened(open_stream: OpenStream, contract: Contract, name: str) -> Iterator[
         plain = gzip.GzipFile(fileobj=landed) if name.endswith(".gz") else landed
         stream: io.BufferedReader = io.BufferedReader(_Unzipped(plain, hashed, is_text), _CHUNK)
         yield stream, hashed
-
-
-Reopen = Callable[[], AbstractContextManager[tuple[io.BufferedReader, _Hashed]]]

@@ -189,11 +189,11 @@ def build_raw_rows(
     ddl = ", ".join(f"`{column.name}` {kinds[column.type]}" for column in schema)
     ddl += ", _file_hash string, _file string, _delivered_at timestamp"
     rows = map_files(lake.spark, [file for file, _ in files], each, ddl)
-    content = F.to_json(F.struct(*contract.raw_names, "_rescued", "_raw"), {"ignoreNullFields": "false"})
+    content = [part for name in (*contract.raw_names, "_raw") for part in (F.col(name).isNull(), F.col(name))]
     return rows.select(
         *contract.raw_names, "_file_hash", "_row_number", "_file", "_delivered_at",
         F.lit(now).alias("_ingested_at"), F.lit(load).cast("bigint").alias("_load"),
-        F.sha2(content, 256).alias("_row_hash"), "_rescued", "_raw", "_problem",
+        F.xxhash64(*content).alias("_row_hash"), "_rescued", "_raw", "_problem",
     )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
 pyarrow reads fast but forgives much: a quote closed by a later one swallows rows in silence. So the records are also
 counted in another way, by newlines where a file has nothing but plain lines, else by ``csv.reader(strict=True)``, and
-a file is admitted only when both counts agree. The bytes that come in end in a line end;
-that they are UTF-8 is found out by the first look at them.
+a file is admitted only when both counts agree. The bytes that come in end in a line end; that they are UTF-8 is found
+out by the first look at them.
 """
 
 import codecs
@@ -12,7 +12,6 @@ import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
 import numpy as np
@@ -27,14 +26,7 @@ MAX_RAGGED_IN_A_STRETCH = 1_000_000
 _CHUNK = 1 << 20
 _QUOTE_HINT = "a quoted field begins and ends with a quote, and a quote inside it is written twice"
 
-_SIGNATURES = {
-    b"\x1f\x8b": "the content is gzip; the name must end with .gz",
-    b"\xff\xfe": "the content is UTF-16; save it as UTF-8",
-    b"\xfe\xff": "the content is UTF-16; save it as UTF-8",
-    b"PK": "the content is a zip archive; land the file that is in it",
-    b"PAR1": "the content is Parquet; the contract says csv",
-}
-
+_SIGNATURES = {b"\x1f\x8b": "gzip: its name must end with .gz", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _MARK = "\ufdd1"
 _MARK_BYTES = _MARK.encode()
 
@@ -42,24 +34,17 @@ Problem = dict[str, object]
 Fit = Callable[[pa.RecordBatch, pa.Array], pa.RecordBatch]
 
 
-@dataclass(frozen=True)
-class Lines:
-    """What one look at the bytes tells. ``is_plain``: no quote, CR or blank line, so each line is a record."""
+def scan_lines(stream: BinaryIO) -> int | None:
+    """Read a file to its end; return the number of lines, header included, if each is a record for certain.
 
-    count: int
-    is_plain: bool
-    is_blank: bool
-
-
-def scan_lines(stream: BinaryIO) -> Lines:
-    """Count the lines of a file, header included.
+    They are where there is no quote, CR or blank line.
 
     Raises
     ------
     FileRejected : when a byte is not UTF-8 or a line is longer than ``MAX_RECORD_BYTES``; names offset or line
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    count, offset, is_plain, is_blank, run, last, head = 0, 0, True, True, 0, b"\n", b""
+    count, offset, is_plain, run, last, head = 0, 0, True, 0, b"\n", b""
     while chunk := stream.read(_CHUNK):
         offset += len(chunk)
         head = head or chunk[:4]
@@ -71,28 +56,27 @@ def scan_lines(stream: BinaryIO) -> Lines:
             chunk = chunk.removeprefix(codecs.BOM_UTF8)
         has_cr = b"\r" in chunk
         is_plain = is_plain and not (has_cr or b'"' in chunk or b"\n\n" in chunk or last + chunk[:1] == b"\n\n")
-        is_blank = is_blank and not chunk.strip(b"\r\n")
         end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r") if has_cr else -1)
         run = run + len(chunk) if end < 0 else len(chunk) - 1 - end
         count += chunk.count(b"\n")
         if run > MAX_RECORD_BYTES:
             _reject_long(count + 1)
         last = chunk[-1:]
-    return Lines(count, is_plain, is_blank)
+    return count if is_plain else None
 
 
 def _reject_byte(error: UnicodeDecodeError, head: bytes, chunk_end: int, lines_before: int) -> NoReturn:
     data = bytes(error.object)
     line = lines_before + data.count(b"\n", 0, error.start) + 1
     offset = chunk_end - len(data) + error.start
-    hints = [hint for start, hint in _SIGNATURES.items() if head.startswith(start)]
+    kinds = [kind for start, kind in _SIGNATURES.items() if head.startswith(start)]
     what = f"byte {data[error.start]:#04x} at offset {offset} (line {line}) is not UTF-8"
-    raise FileRejected(what, hints[0] if hints else "save it as UTF-8; Latin-1 is not") from None
+    raise FileRejected(what, f"the content is {kinds[0]}" if kinds else "save it as UTF-8; Latin-1 is not") from None
 
 
 def read_header(stream: BinaryIO, delimiter: str) -> list[str]:
     """Return the names in the first record; none when there is no record."""
-    for _, record in _records(stream, delimiter):
+    for record in _records(stream, delimiter):
         return record
     return []
 
@@ -107,14 +91,14 @@ def count_records(stream: BinaryIO, delimiter: str) -> int:
     return max(0, sum(1 for _ in _records(stream, delimiter)) - 1)
 
 
-def _records(stream: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _records(stream: BinaryIO, delimiter: str) -> Iterator[list[str]]:
     csv.field_size_limit(MAX_RECORD_BYTES)
     reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""), delimiter=delimiter, strict=True)
     line = 0
     try:
         for record in reader:
             if record:
-                yield line, record
+                yield record
             line = reader.line_num
     except csv.Error as error:
         if "field larger" in str(error):
@@ -134,13 +118,14 @@ def read_csv(stream: io.BufferedReader, delimiter: str, schema: pa.Schema, fit: 
     FileRejected : when a record is too long, or a great many rows in a stretch do not have the header's fields
     """
     problems: deque[Problem] = deque()
-    numbers = _Numbers()
+    skipped: deque[int] = deque()
+    start = 1
 
-    def keep(row: pacsv.InvalidRow) -> str:
+    def keep(row: pacsv.InvalidRow) -> str:  # called while pyarrow parses ahead, in a thread of its own
         if len(problems) > MAX_RAGGED_IN_A_STRETCH:
             return "error"
         reason = f"{row.actual_columns} fields instead of {row.expected_columns}"
-        numbers.skip(row.number - 1)
+        skipped.append(row.number - 1)
         problems.append({"_row_number": row.number - 1, "_raw": _unescape(row.text), "_problem": reason})
         return "skip"
 
@@ -154,11 +139,12 @@ def read_csv(stream: io.BufferedReader, delimiter: str, schema: pa.Schema, fit: 
     try:
         with _open_csv(blocks, delimiter, keep) as reader:
             for batch in reader:
-                found = numbers.take(batch.num_rows)
+                numbers = _number(start, batch.num_rows, skipped)
+                start = numbers[-1].as_py() + 1 if len(numbers) else start
                 if blocks.has_escapes:
-                    batch, found, with_nul = _split_off_nul(batch, found, delimiter)
+                    batch, numbers, with_nul = _split_off_nul(batch, numbers, delimiter)
                     problems.extend(with_nul)
-                yield fit(batch, found)
+                yield fit(batch, numbers)
                 yield from _drained(problems, schema)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         hint = f"is a record longer than {MAX_RECORD_BYTES >> 20} MiB, or is the delimiter another one?"
@@ -181,29 +167,13 @@ def _drained(problems: deque[Problem], schema: pa.Schema) -> Iterator[pa.RecordB
         yield pa.RecordBatch.from_pylist(rows, schema=schema)
 
 
-class _Numbers:
-    """Numbers the records that pyarrow returns, leaving out the numbers of those it skipped.
-
-    pyarrow parses ahead in a thread of its own, so ``skip`` is called while ``take`` runs.
-    """
-
-    def __init__(self) -> None:
-        self._next = 1
-        self._fresh: deque[int] = deque()
-        self._skipped: list[int] = []
-
-    def skip(self, number: int) -> None:
-        self._fresh.append(number)
-
-    def take(self, count: int) -> pa.Array:
-        self._skipped += [self._fresh.popleft() for _ in range(len(self._fresh))]
-        numbers = np.arange(self._next, self._next + count + len(self._skipped), dtype=np.int64)
-        if self._skipped:
-            numbers = numbers[~np.isin(numbers, self._skipped)][:count]
-        if count:
-            self._next = int(numbers[-1]) + 1
-            self._skipped = [number for number in self._skipped if number >= self._next]
-        return pa.array(numbers)
+def _number(start: int, count: int, skipped: deque[int]) -> pa.Array:
+    """Return the numbers of ``count`` records from ``start`` on, without those that are skipped."""
+    while skipped and skipped[0] < start:
+        skipped.popleft()
+    others = list(skipped.copy())
+    numbers = np.arange(start, start + count + len(others), dtype=np.int64)
+    return pa.array(numbers[~np.isin(numbers, others)][:count] if others else numbers)
 
 
 class _Blocks(io.RawIOBase):

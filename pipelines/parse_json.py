@@ -9,7 +9,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NoReturn
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf.errors import FileRejected
 
@@ -17,6 +19,7 @@ MAX_LINE_BYTES = 16 << 20
 MAX_BATCH_ROWS = 20_000
 _BLANK = " \t\r\n"
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_IS_ESCAPED = np.array([code < 32 or code in b'"\\' for code in range(256)])
 _PLAIN = frozenset((str, type(None)))
 
 
@@ -131,6 +134,14 @@ def _lines(stream: BinaryIO) -> Iterator[str]:
         offset += len(line)
         if text.strip(_BLANK):
             yield text
+
+
+def to_json_strings(column: pa.Array) -> pa.Array:
+    """Return each text as a JSON string, NULL as ``null``."""
+    data = column.buffers()[2]
+    if data is not None and _IS_ESCAPED[np.frombuffer(data, dtype=np.uint8)].any():
+        return pa.array([_ENCODE(text) for text in column.to_pylist()], pa.string())
+    return pc.fill_null(pc.binary_join_element_wise('"', column, '"', ""), "null")
 
 
 def _decode(text: str) -> dict[str, str | None]:

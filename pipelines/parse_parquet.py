@@ -61,6 +61,7 @@ def _batches(parquet: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
 
 def _named_text(name: str, column: pa.Array) -> pa.Array:
     try:
+        column.validate(full=True)
         return to_text(column)
     except _UNREADABLE as error:
         raise FileRejected(f"column {name!r} of type {column.type}: {_first_line(error)}", _HINT) from None

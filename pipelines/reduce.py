@@ -25,17 +25,16 @@ def build_standing(versions: DataFrame, silver: DataFrame, contract: Contract) -
     Returns
     -------
     grain (version): contract columns, ``_known_at`` (least of the key), ``_file_hash``, ``_row_number``, ``_in_batch``,
-    ``_fate`` (accepted, superseded or repeated), ``_is_written`` (the one row of a key that silver must take),
-    ``_old`` (struct of the row that stood, NULL if none), ``_key_rows`` (versions of the key in this frame)
+    ``_fate`` (accepted, superseded, or repeated if its content is the winner's), ``_is_written`` (the one row of a key
+    that silver must take), ``_old`` (struct of the row that stood, NULL if none), ``_key_rows`` (versions of the key)
     """
     grain, columns = list(contract.grain), list(contract.column_names)
     by_key = Window.partitionBy(*grain)
     ranked = by_key.orderBy(*_total_order(contract))
-    content = F.struct(*columns)
-    frame = versions.withColumns(
+    mark = F.xxhash64(*[part for name in columns for part in (F.col(name).isNull(), F.col(name))])
+    frame = versions.withColumn("_mark", mark).withColumns(
         {
-            "_content": content,
-            "_winner": F.first(content).over(ranked),
+            "_winner": F.first("_mark").over(ranked),
             "_rank": F.row_number().over(ranked),
             "_known_at": F.min("_known_at").over(by_key),
             "_key_rows": F.count(F.lit(1)).over(by_key),
@@ -44,10 +43,12 @@ def build_standing(versions: DataFrame, silver: DataFrame, contract: Contract) -
     old = silver.select(*grain, F.struct(*columns, "_known_at").alias("_old"))
     frame = frame.join(old, on=grain, how="left")
     stands = F.col("_old").isNotNull()
-    same_as_old = stands & F.col("_winner").eqNullSafe(F.struct(*[F.col("_old")[name].alias(name) for name in columns]))
+    same_as_old = stands
+    for name in columns:
+        same_as_old &= F.col(name).eqNullSafe(F.col("_old")[name])
     is_known_earlier = F.col("_known_at") < F.col("_old")["_known_at"]
     is_winner = F.col("_rank") == 1
-    repeats = F.col("_content").eqNullSafe(F.col("_winner"))
+    repeats = F.col("_mark") == F.col("_winner")
     fate = F.when(is_winner & ~same_as_old, ACCEPTED).when(repeats, REPEATED).otherwise(SUPERSEDED)
     is_written = is_winner & (~same_as_old | F.coalesce(is_known_earlier, F.lit(False)))
     provenance = [name for name in ("_file_hash", "_row_number") if name not in grain]

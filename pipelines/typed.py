@@ -30,17 +30,18 @@ def build_typed(bronze: DataFrame, contract: Contract, first_delivered: Column |
 
     Returns
     -------
-    grain (_file_hash, _row_number): the contract's columns, ``_known_at``, where the row came from, ``_text`` (the
-    raw row), ``_broken`` (array of struct rule, reason: quarantine), ``_failed`` and ``_warned`` (arrays of rules)
+    grain (_file_hash, _row_number): the contract's columns, ``_known_at``, where the row came from, ``_broken``
+    (array of struct rule, reason: quarantine), ``_text`` (the raw row, where a rule is broken), ``_failed`` and
+    ``_warned`` (arrays of rules)
     """
     delivered = F.col("_delivered_at") if first_delivered is None else first_delivered
-    text = F.coalesce(F.col("_raw"), F.to_json(F.struct(*contract.raw_names), {"ignoreNullFields": "false"}))
-    frame = bronze.withColumns({"_text": text, "_delivered_at": delivered})
+    raw = F.struct(*contract.raw_names)
+    frame = bronze.withColumns({"_delivered_at": delivered, "_raw_row": raw})
     frame = frame.withColumns({name: _null(F.col(name), contract.landing.null_texts) for name in contract.raw_names})
     frame = frame.withColumns({name: _map(values) for name, values in contract.maps.items()})
     frame, casts = _evaluate(frame, contract)
     typed = [F.col(f"{TYPED}{name}").alias(name) for name in contract.column_names]
-    carried = [*PROVENANCE, "_text", "_rescued", "_problem"]
+    carried = [*PROVENANCE, "_raw", "_raw_row", "_problem"]
     frame = frame.select(*typed, *carried, F.array_compact(F.array(*casts)).alias("_casts"))
     frame = frame.withColumn("_known_at", _known_at(contract))
     problem = _rule(F.col("_problem").isNotNull(), "malformed", F.col("_problem"))
@@ -49,8 +50,11 @@ def build_typed(bronze: DataFrame, contract: Contract, first_delivered: Column |
     broken = F.when(is_readable, F.concat(F.array_compact(F.array(*rules)), F.col("_casts"))).otherwise(
         F.array(problem)
     )
+    frame = frame.withColumn("_broken", broken)
+    text = F.coalesce(F.col("_raw"), F.to_json("_raw_row", {"ignoreNullFields": "false"}))
     return frame.select(
-        *contract.column_names, "_known_at", *PROVENANCE, "_text", broken.alias("_broken"),
+        *contract.column_names, "_known_at", *PROVENANCE, "_broken",
+        F.when(F.size("_broken") > 0, text).alias("_text"),
         _names(contract, "fail", is_readable).alias("_failed"), _names(contract, "warn", is_readable).alias("_warned"),
     )  # fmt: skip
 

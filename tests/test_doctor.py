@@ -110,6 +110,7 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path, below: str) -> None:
     file.touch()
     found = check_folder("lake", str(file / below), is_written=True)
     assert not found.ok
+    assert f"{file} is not a folder" in found.detail
     assert "HEADWATER__LAKE" in found.fix
 
 

@@ -49,7 +49,7 @@ class Case:
         return Spec(view.hop_micros, view.available_after_micros, parts, view.fields, view.ttl_micros)
 
     def counts(self, row: Row) -> bool:
-        return not self.is_filtered or (row.values["n"] is not None and row.values["n"] < 3)
+        return not self.is_filtered or (row.values["n"] is not None and row.values["n"] < 4)
 
 
 def windowed(name: str, *windows: str, **settings: Any) -> FeatureView:
@@ -65,12 +65,12 @@ def latest(name: str, **settings: Any) -> FeatureView:
 CASES = [
     Case(windowed("daily", "1d", "3d", "5d", hop="1d", available_after="12h"), origin=-8),
     Case(
-        windowed("hourly", "2h", "6h", hop="1h", where="n < 3"), origin=END_OF_2013 // 3_600_000_000, is_filtered=True
+        windowed("hourly", "2h", "6h", hop="1h", where="n < 4"), origin=END_OF_2013 // 3_600_000_000, is_filtered=True
     ),
     Case(windowed("minutes", "10m", "40m", hop="10m", available_after="25m"), origin=-1030),
     Case(latest("newest_hour", hop="1h"), origin=-1030),
     Case(latest("newest_day", hop="1d", available_after="31h", ttl="3d"), origin=END_OF_2013 // 86_400_000_000),
-    Case(latest("newest_minute", hop="1m", available_after="90s", ttl="90s", where="n < 3"), -6, is_filtered=True),
+    Case(latest("newest_minute", hop="1m", available_after="90s", ttl="90s", where="n < 4"), -6, is_filtered=True),
 ]
 
 

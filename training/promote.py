@@ -17,23 +17,22 @@ from training.model_job import ModelJob
 from training.obstacle import find_obstacle
 from training.rows import Rows, collect_rows
 from training.run_record import Version
+from training.runs import mark_dead_runs
 from training.tracking import (
     Tracking,
     find_champion,
     find_version,
     find_versions,
     input_kinds,
-    log_document,
-    log_metrics,
-    mark_dead_runs,
+    log_values,
     open_tracking,
     predict_scores,
     read_document,
     set_champion,
-    tag_run,
     tag_version,
 )
-from training.training_set import SPEC_DOCUMENT, open_training_set, recall_training_set
+from training.training_set import open_training_set, recall_training_set
+from training.training_set_report import SPEC_DOCUMENT
 
 VERDICT_TAG, REASON_TAG = "gate.verdict", "gate.reason"
 VERDICT_DOCUMENT = "gate/verdict.json"
@@ -107,7 +106,7 @@ def _judge(job: ModelJob, tracking: Tracking, version: Version, champion: Versio
     if champion is not None:
         obstacle = find_obstacle(job, tracking, champion, rows.inputs)
         values = dict.fromkeys(job.metrics, math.nan) if obstacle else _measure(job, tracking, champion, rows)
-        log_metrics(tracking, version.run_id, {f"champion_{name}": value for name, value in values.items()})
+        log_values(tracking, version.run_id, metrics={f"champion_{name}": value for name, value in values.items()})
         rival = Champion(champion.number, values[metric], obstacle)
     verdict = judge(declaration.gate, measured, rival)
     _record(tracking, version, verdict)
@@ -124,8 +123,8 @@ def _record(tracking: Tracking, version: Version, verdict: Verdict) -> None:
     """Write the verdict to the run, then to the version, where it counts."""
     document = verdict.as_json()
     tags = {VERDICT_TAG: json.dumps(document, sort_keys=True), REASON_TAG: verdict.reason}
-    log_document(tracking, version.run_id, VERDICT_DOCUMENT, document)
-    tag_run(tracking, version.run_id, tags)
+    tracking.client.log_dict(version.run_id, document, VERDICT_DOCUMENT)
+    log_values(tracking, version.run_id, tags=tags)
     tag_version(tracking, version.number, tags)
 
 

@@ -12,7 +12,8 @@ from training.evaluate import Numbers
 from training.inputs import Inputs
 from training.spine import FATE, LABEL, PREDICTION_AT
 from training.split import HOLDOUT, TRAINING
-from training.training_set import ROW_HASH, TrainingSet, build_hashed, check_row_count, content_hash
+from training.training_set import TrainingSet
+from training.training_set_report import ROW_HASH, build_hashed, check_row_count, content_hash
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Runs, logged models and the registry: the only owner of MLflow.
+"""Experiments, models and the registry: the only owner of MLflow. What a run goes through is in ``runs``.
 
 An experiment has the model's name, and so has the registered model. A version carries the recipe it was made by, so
 that a train that was killed after registering finds its version again; which version is champion is said by the alias
@@ -10,10 +10,8 @@ import hashlib
 import json
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +26,7 @@ from conf.model import ModelDeclaration
 from conf.settings import Settings, set_environment
 from training.estimator import own_types
 from training.evaluate import Numbers, as_scores
-from training.process import is_alive, this_process
-from training.run_record import FittedModel, RunRecord, Version
+from training.run_record import FittedModel, Version
 from training.table_pin import TablePin
 
 set_environment(
@@ -39,16 +36,19 @@ set_environment(
     MLFLOW_LOGGING_LEVEL="ERROR",
 )
 
-import mlflow  # noqa: E402  (reads the environment when it is imported)
-from mlflow import MlflowClient, pyfunc, sklearn  # noqa: E402
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag  # noqa: E402
-from mlflow.entities.model_registry import ModelVersion  # noqa: E402
-from mlflow.models import ModelSignature  # noqa: E402
-from mlflow.store.db import utils as database  # noqa: E402
-from mlflow.types import ColSpec, Schema, TensorSpec  # noqa: E402
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # what MLflow's own modules warn each other of
+    import mlflow
+    import mlflow.pyfunc
+    import mlflow.sklearn
+    from mlflow import MlflowClient
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models import ModelSignature
+    from mlflow.store.db import utils as database
+    from mlflow.types import ColSpec, Schema, TensorSpec
 
 CHAMPION = "champion"
-PROCESS_TAG = "process"
 _SQLITE = "sqlite:///"
 
 
@@ -100,65 +100,32 @@ def open_tracking(settings: Settings, declaration: ModelDeclaration) -> Tracking
     return Tracking(client, experiment.experiment_id, model)
 
 
-def mark_dead_runs(tracking: Tracking) -> list[str]:
-    """Mark as KILLED the runs whose process is gone, and return their ids."""
-    running = tracking.client.search_runs([tracking.experiment_id], "attributes.status = 'RUNNING'")
-    dead = [
-        run.info.run_id
-        for run in running
-        if not is_alive(run.data.tags.get(PROCESS_TAG, ""), timedelta(milliseconds=_now_ms() - run.info.start_time))
-    ]
-    for run_id in dead:
-        tracking.client.set_terminated(run_id, "KILLED")
-    return dead
-
-
-@contextmanager
-def hold_run(tracking: Tracking, record: RunRecord) -> Iterator[str]:
-    """Open a run with everything it says and yield its id; FINISHED after the body, FAILED when it raises."""
-    tags = {**record.tags, PROCESS_TAG: this_process()}
-    run_id = str(tracking.client.create_run(tracking.experiment_id, tags=tags).info.run_id)
-    try:
-        params = [Param(name, str(value)) for name, value in record.params.items()]
-        tracking.client.log_batch(run_id, params=params)
-        log_metrics(tracking, run_id, record.metrics)
-        tracking.client.log_inputs(run_id, datasets=[_dataset_input(pin) for pin in record.tables])
-        for path, document in record.documents.items():
-            tracking.client.log_dict(run_id, dict(document), path)
-        for path, figure in record.figures.items():
-            tracking.client.log_figure(run_id, figure, path)
-        yield run_id
-    except BaseException:
-        tracking.client.set_terminated(run_id, "FAILED")
-        raise
-    tracking.client.set_terminated(run_id, "FINISHED")
-
-
-def log_metrics(tracking: Tracking, run_id: str, values: Mapping[str, float]) -> None:
-    """Add metrics to a run, also to one that has ended."""
-    now = _now_ms()
-    tracking.client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in values.items()])
-
-
-def read_metrics(tracking: Tracking, run_id: str) -> dict[str, float]:
-    """Read the newest value of each metric of a run."""
-    return dict(tracking.client.get_run(run_id).data.metrics)
-
-
-def log_document(tracking: Tracking, run_id: str, path: str, document: Mapping[str, Any]) -> None:
-    """Add a JSON artifact to a run, also to one that has ended."""
-    tracking.client.log_dict(run_id, dict(document), path)
-
-
 def read_document(tracking: Tracking, run_id: str, path: str) -> dict[str, Any]:
     """Read a JSON artifact of a run."""
     content: dict[str, Any] = mlflow.artifacts.load_dict(f"{tracking.client.get_run(run_id).info.artifact_uri}/{path}")
     return content
 
 
-def tag_run(tracking: Tracking, run_id: str, tags: Mapping[str, str]) -> None:
-    """Set tags on a run, also on one that has ended."""
-    tracking.client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+def log_values(
+    tracking: Tracking,
+    run_id: str,
+    params: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Add params, metrics and tags to a run at once, also to one that has ended. Params are written once."""
+    now = int(time.time() * 1000)
+    tracking.client.log_batch(
+        run_id,
+        params=[Param(name, str(value)) for name, value in (params or {}).items()],
+        metrics=[Metric(name, value, now, 0) for name, value in (metrics or {}).items()],
+        tags=[RunTag(name, value) for name, value in (tags or {}).items()],
+    )
+
+
+def log_tables(tracking: Tracking, run_id: str, pins: Sequence[TablePin]) -> None:
+    """Say which tables a run read, at which versions."""
+    tracking.client.log_inputs(run_id, datasets=[_dataset_input(pin) for pin in pins])
 
 
 def register_model(tracking: Tracking, run_id: str, model: FittedModel, tags: Mapping[str, str]) -> Version:
@@ -170,7 +137,7 @@ def register_model(tracking: Tracking, run_id: str, model: FittedModel, tags: Ma
     """
     trusted = own_types(model.pipeline)
     with mlflow.start_run(run_id=run_id, log_system_metrics=False):
-        info = sklearn.log_model(
+        info = mlflow.sklearn.log_model(
             model.pipeline,
             name="model",
             signature=_signature(model),
@@ -234,7 +201,7 @@ def input_kinds(tracking: Tracking, number: int) -> dict[str, str]:
 
 def predict_scores(tracking: Tracking, number: int, inputs: pd.DataFrame) -> Numbers:
     """Score rows in this process with a version, loaded as the function it is. One number a row."""
-    return as_scores(pyfunc.load_model(tracking.uri(number)).predict(inputs))
+    return as_scores(mlflow.pyfunc.load_model(tracking.uri(number)).predict(inputs))
 
 
 def build_scores(spark: SparkSession, tracking: Tracking, number: int, inputs: Sequence[Column]) -> Column:
@@ -242,7 +209,7 @@ def build_scores(spark: SparkSession, tracking: Tracking, number: int, inputs: S
     uri = tracking.uri(number)
     outputs = mlflow.models.get_model_info(uri).signature.outputs
     kind = "array<double>" if outputs.is_tensor_spec() else "double"
-    scores: Column = pyfunc.spark_udf(spark, uri, result_type=kind, env_manager="local")(F.struct(*inputs))
+    scores: Column = mlflow.pyfunc.spark_udf(spark, uri, result_type=kind, env_manager="local")(F.struct(*inputs))
     return F.element_at(scores, -1) if outputs.is_tensor_spec() else scores
 
 
@@ -288,7 +255,3 @@ def _signature(model: FittedModel) -> ModelSignature:
 
 def _version(version: ModelVersion) -> Version:
     return Version(int(version.version), str(version.run_id), dict(version.tags))
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

@@ -30,22 +30,19 @@ from training.promote import PromoteReport, gate_version
 from training.recipe import git_commit, is_git_dirty, recipe_of
 from training.rows import Part, Rows, collect_rows
 from training.run_record import FittedModel, RunRecord, Version
+from training.runs import hold_run, mark_dead_runs, read_metrics
 from training.tracking import (
     Tracking,
     find_versions,
-    hold_run,
-    mark_dead_runs,
     open_tracking,
-    read_metrics,
     register_model,
 )
 from training.training_set import (
-    SPEC_DOCUMENT,
     TrainingSet,
-    describe_training_set,
     open_training_set,
     plan_training_set,
 )
+from training.training_set_report import SPEC_DOCUMENT, describe_training_set
 
 RECIPE_TAG = "recipe"
 EXAMPLE_ROWS = 5

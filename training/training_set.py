@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.errors import GrainError, TrainingError
-from conf.instants import format_instant, instant_to_micros, parse_instant
+from conf.instants import instant_to_micros, parse_instant
 from features.as_of import join_as_of
 from training.inputs import Inputs, describe_inputs
 from training.model_job import ModelJob
@@ -33,9 +33,7 @@ from training.spine import (
 from training.split import HOLDOUT, TRAINING, SplitBounds, place_split
 from training.table_pin import TablePin
 
-ROW_HASH = "_row_hash"
 PARTS = (TRAINING, HOLDOUT)
-SPEC_DOCUMENT = "training_set/spec.json"
 
 
 @dataclass(frozen=True)
@@ -166,67 +164,6 @@ def join_features(
 def input_names(job: ModelJob) -> tuple[str, ...]:
     """Name the model's inputs as they are declared: request columns, then features."""
     return (*job.declaration.spine.columns, *job.service.columns)
-
-
-def build_hashed(training_set: TrainingSet) -> DataFrame:
-    """Add ``_row_hash`` to the rows, lazily. NULLs are hashed too, so a value cannot move to another column unseen."""
-    columns = [name for name in training_set.frame.columns if name != LABEL_KNOWN_AT]
-    told = [part for name in columns for part in (F.col(name).isNull(), F.col(name))]
-    return training_set.frame.select("*", F.xxhash64(*told).alias(ROW_HASH))
-
-
-def content_hash(row_count: int, hash_sum: int) -> str:
-    """Return the hash of a set of rows, whatever their order, from their number and the sum of their hashes."""
-    return f"{row_count}:{hash_sum}"
-
-
-def measure_content_hash(training_set: TrainingSet) -> str:
-    """Hash the training set by one Spark job.
-
-    Raises
-    ------
-    GrainError : when the join has not kept the number of rows
-    """
-    total = F.sum(F.col(ROW_HASH).cast("decimal(38,0)"))
-    counted = build_hashed(training_set).agg(F.count(F.lit(1)).alias("rows"), total.alias("total")).first()
-    rows, hash_sum = (counted["rows"], counted["total"]) if counted else (0, None)
-    check_row_count(training_set, rows)
-    return content_hash(rows, int(hash_sum or 0))
-
-
-def check_row_count(training_set: TrainingSet, rows: int) -> None:
-    """Rows out = rows in.
-
-    Raises
-    ------
-    GrainError
-    """
-    if rows != training_set.row_count:
-        message = f"the point-in-time join made {rows} rows out of {training_set.row_count}"
-        raise GrainError(message, "a feature table repeats its key; run `headwater materialize --full`")
-
-
-def export_training_set(training_set: TrainingSet, path: str, label: str) -> None:
-    """Write the training set as Parquet to a path where nothing is yet."""
-    renamed = {LABEL: label, LABEL_KNOWN_AT: "label_known_at", FATE: "part"}
-    training_set.frame.withColumnsRenamed(renamed).write.mode("errorifexists").parquet(path)
-
-
-def describe_training_set(job: ModelJob, training_set: TrainingSet, content: str) -> dict[str, Any]:
-    """Describe a training set as JSON: what is asked, what was read, which rows, and their hash."""
-    bounds = training_set.spec.bounds
-    instants = ("as_of", "split_at", "train_until", "holdout_until")
-    return {
-        "model": job.model,
-        **{name: format_instant(getattr(bounds, name)) for name in instants},
-        "tables": [pin.as_json() for pin in training_set.spec.tables],
-        "feature_service": job.service.name,
-        "fingerprints": job.fingerprints,
-        "inputs": dict(training_set.inputs.kinds),
-        "rows": dict(training_set.rows),
-        "content_hash": content,
-        "declaration": job.declaration.model_dump(mode="json"),
-    }
 
 
 def check_one_row_per_key(frame: DataFrame, key: tuple[str, ...], table: str) -> None:
