@@ -1,9 +1,10 @@
-# Everything from a clone: `make demo` or `make test` alone sets up first. What was done leaves a stamp, so that a
-# second time costs nothing and needs no connection; a stamp is older than what it depends on, or it stands.
+# Everything from a clone: `make demo` or `make test` alone sets up first. What was done leaves a stamp, so a second
+# time costs nothing and needs no connection; it is done again when what it depends on is newer than the stamp.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGES := $(VENV)/.packages
 INSTALLED := $(VENV)/.installed
 JARS := .jars/.fetched
 ARCHIVE := .jars/.archived
@@ -62,11 +63,14 @@ machine:
 		  echo "  → install Python 3.11 or newer and name it: make setup PYTHON=/path/to/python3" >&2; exit 2; }
 	@$(PYTHON) setup/check_machine.py
 
-$(INSTALLED): requirements.lock setup/bootstrap.lock pyproject.toml | machine
-	@echo "environment: installing into $(VENV)"
+$(PACKAGES): requirements.lock setup/bootstrap.lock | machine
+	@echo "environment: installing packages into $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r setup/bootstrap.lock
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock setup/bootstrap.lock
+	@touch $@
+
+$(INSTALLED): pyproject.toml $(PACKAGES) | machine
 	@$(BIN)/uv pip install --quiet --offline --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@pwd -P > $@
 	@echo "environment: installed"
@@ -75,7 +79,7 @@ $(JARS): setup/fetch_jars.py conf/spark_properties.py $(MISSING_JARS) | $(INSTAL
 	@$(BIN)/python setup/fetch_jars.py
 	@touch $@
 
-$(ARCHIVE): setup/make_class_archive.py $(INSTALLED) $(JARS)
+$(ARCHIVE): setup/make_class_archive.py $(PACKAGES) $(JARS) | $(INSTALLED)
 	@$(BIN)/python setup/make_class_archive.py
 	@touch $@
 

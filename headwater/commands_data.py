@@ -77,16 +77,15 @@ def load_json(loads: Sequence[TableLoad]) -> dict[str, Any]:
     tables: dict[str, Any] = {}
     ledgers: list[Commit] = []
     for done in loads:
+        ledgers.append(done.ledger)
         if done.bronze is not None:
             b = done.bronze
-            ledgers.append(b.ledger)
             tables[f"bronze.{done.table}"] = _versions(b.commit) | {
                 "files_seen": b.files_seen, "files_new": b.files_new, "files_duplicate": b.files_duplicate,
                 "files_failed": b.files_failed, "rows": b.rows, "failures": b.failures,
             }  # fmt: skip
         if done.silver is not None:
             s = done.silver
-            ledgers.append(s.ledger)
             tables[f"silver.{done.table}"] = _versions(s.commit) | {
                 "rows_accepted": s.rows_accepted, "rows_quarantined": s.rows_quarantined,
                 "rows_superseded": s.rows_superseded, "rows_repeated": s.rows_repeated, "rows_warned": s.rows_warned,

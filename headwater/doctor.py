@@ -133,7 +133,7 @@ def check_packages() -> Check:
     if _installed("pyspark") != _installed("pyspark-client"):
         wrong.append("pyspark and pyspark-client differ")
     if wrong:
-        fix = f"rm -f {ROOT / '.venv' / '.installed'} && make setup"
+        fix = f"rm -f {ROOT / '.venv' / '.packages'} && make setup"
         return Check("packages", False, f"not as pinned: {'; '.join(wrong)}", fix)
     return Check("packages", True, f"{len(pins)} as pinned")
 

@@ -7,7 +7,7 @@ first, then the ledger; a run killed in between leaves rows that the next run en
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,10 +25,11 @@ from pipelines.delivery import delivered_at
 from pipelines.delta_io import Stamp, Target, create_table, merge_new_rows
 from pipelines.lake import Lake
 from pipelines.landing import LandedFile, list_landed, map_files, open_local
-from pipelines.ledger import DUPLICATE, EMPTY, FAILED, LOADED, FileRecord, read_records, record_files
+from pipelines.ledger import DUPLICATE, EMPTY, FAILED, LOADED, FileRecord, Ledger
 from pipelines.outcome import Commit, unchanged
 
 GRAIN = ("_file_hash", "_row_number")
+Admitted = tuple[LandedFile, Admission, datetime | None]
 ADMISSION = "uri string, file_hash string, status string, rows bigint, reason string"
 
 
@@ -37,7 +38,6 @@ class BronzeReport:
     """What one load did to one bronze table, in files and rows."""
 
     commit: Commit
-    ledger: Commit
     files_seen: int
     files_new: int = 0
     files_duplicate: int = 0
@@ -46,87 +46,80 @@ class BronzeReport:
     failures: tuple[str, ...] = ()
 
 
-@dataclass
-class _Ledger:
-    """What is recorded of a table, and what this load adds to it."""
-
-    records: list[FileRecord]
-    added: list[FileRecord] = field(default_factory=list)
-
-    def of_content(self, file_hash: str) -> list[FileRecord]:
-        good = (LOADED, DUPLICATE)
-        return [r for r in (*self.records, *self.added) if r.file_hash == file_hash and r.status in good]
-
-    @property
-    def last_load(self) -> int:
-        return max((record.load for record in self.records if record.load is not None), default=0)
-
-
-def load_bronze(lake: Lake, contract: Contract, now: datetime, run: dict[str, Any]) -> BronzeReport:
-    """Bring everything that landed for one table into bronze.
+def load_bronze(lake: Lake, contract: Contract, ledger: Ledger, now: datetime, run: dict[str, Any]) -> BronzeReport:
+    """Bring everything that landed for one table into bronze; what became of the files is staged in the ledger.
 
     Raises
     ------
     FileRejected : when a file is damaged and the contract says ``on_bad_file: fail``; nothing is written then
     """
-    ledger = _Ledger(read_records(lake, contract.name))
-    _catch_up(lake, contract, ledger, run)
+    _catch_up(lake, contract, ledger)
     landed = list_landed(lake.spark, lake.settings.landing, contract)
-    known = {(record.file, record.size, record.modified_ns) for record in ledger.records}
+    known = {(record.file, record.size, record.modified_ns) for record in ledger.of(contract.name)}
     fresh = [file for file in landed if (file.name, file.size, file.modified_ns) not in known]
-    load = ledger.last_load + 1
-    accepted = _enter(lake, contract, fresh, ledger, load, now)
+    load = _last_load(ledger, contract) + 1
+    judged = _judge(contract, _admitted(lake, contract, fresh, now), ledger.of(contract.name), load, now)
+    accepted = [(file, record) for file, record in judged if record.status == LOADED and record.load == load]
     if accepted:
         commit = _merge(lake, contract, accepted, load, now, run)
     else:
         commit = unchanged(lake.version("bronze", contract.name))
-    entries = record_files(lake, ledger.added, run)
-    return _report(commit, entries, len(landed), ledger.added)
+    ledger.stage(record for _, record in judged)
+    return _report(commit, len(landed), [record for _, record in judged])
 
 
-def _enter(
-    lake: Lake, contract: Contract, files: list[LandedFile], ledger: _Ledger, load: int, now: datetime
+def _last_load(ledger: Ledger, contract: Contract) -> int:
+    return max((record.load for record in ledger.of(contract.name) if record.load is not None), default=0)
+
+
+def _judge(
+    contract: Contract, admitted: list[Admitted], records: list[FileRecord], load: int, now: datetime
 ) -> list[tuple[LandedFile, FileRecord]]:
-    """Judge each new file; return those whose rows bronze does not have."""
-    accepted = []
-    for file, admission, delivered in _admitted(lake, contract, files, now):
+    """Say of each new file what it is: known, damaged, empty, the content of another, or new."""
+    judged: list[tuple[LandedFile, FileRecord]] = []
+    recorded = {(record.file, record.file_hash): record for record in records}
+    by_content: dict[str, list[FileRecord]] = {}
+    for record in records:
+        by_content.setdefault(record.file_hash, []).append(record)
+    for file, admission, delivered in admitted:
+        same = recorded.get((file.name, admission.file_hash))
+        twins = [r for r in by_content.get(admission.file_hash, []) if r.status in (LOADED, DUPLICATE)]
         clock = delivered if contract.known_at in ("delivered", "ingestion") else None
-        base = FileRecord(
+        record = FileRecord(
             contract.name, file.name, admission.file_hash, file.size, file.modified_ns, delivered, FAILED,
-            rows_in_file=0, rows_accepted=0, rows_quarantined=0, rows_superseded=0, rows_repeated=0, recorded_at=now,
+            rows_in_file=0, rows_accepted=0, rows_quarantined=0, rows_superseded=0, rows_repeated=0,
+            known_through=clock, recorded_at=now,
         )  # fmt: skip
-        same_name = [r for r in ledger.records if (r.file, r.file_hash) == (file.name, admission.file_hash)]
-        twins = ledger.of_content(admission.file_hash)
-        if same_name:
-            ledger.added.append(replace(same_name[0], size=file.size, modified_ns=file.modified_ns))
+        if same:
+            record = replace(same, size=file.size, modified_ns=file.modified_ns)
         elif admission.status == FAILED or delivered is None:
-            ledger.added.append(replace(base, reason=admission.reason))
+            record = replace(record, reason=admission.reason, known_through=None)
         elif admission.status == EMPTY or admission.rows == 0:
-            reason = admission.reason or "has no rows"
-            ledger.added.append(replace(base, status=EMPTY, reason=reason, known_through=clock))
+            record = replace(record, status=EMPTY, reason=admission.reason or "has no rows")
         elif twins:
-            earliest = min(as_utc(twin.delivered_at) for twin in twins if twin.delivered_at is not None)
-            first = next(twin for twin in twins if twin.status == LOADED)
-            ledger.added.append(
-                replace(
-                    base, status=DUPLICATE, duplicate_of=first.file, known_through=clock,
-                    reason=f"has the content of {first.file}", load=load if delivered < earliest else None,
-                    rows_in_file=admission.rows, rows_repeated=admission.rows,
-                )
-            )  # fmt: skip
+            record = _repeat(record, twins, admission.rows, load)
         else:
             record = replace(
-                base, status=LOADED, load=load, known_through=clock, rows_in_file=admission.rows,
+                record, status=LOADED, load=load, rows_in_file=admission.rows,
                 rows_accepted=None, rows_quarantined=None, rows_superseded=None, rows_repeated=None,
             )  # fmt: skip
-            ledger.added.append(record)
-            accepted.append((file, record))
-    return accepted
+        judged.append((file, record))
+        by_content.setdefault(record.file_hash, []).append(record)
+    return judged
 
 
-def _admitted(
-    lake: Lake, contract: Contract, files: list[LandedFile], now: datetime
-) -> list[tuple[LandedFile, Admission, datetime | None]]:
+def _repeat(record: FileRecord, twins: list[FileRecord], rows: int, load: int) -> FileRecord:
+    """A content that came before. Only an earlier delivery than all known ones is news, and gets a load number."""
+    first = next(twin for twin in twins if twin.status == LOADED)
+    earliest = min(twin.delivered_at for twin in twins if twin.delivered_at is not None)
+    is_news = record.delivered_at is not None and record.delivered_at < earliest
+    return replace(
+        record, status=DUPLICATE, duplicate_of=first.file, reason=f"has the content of {first.file}",
+        load=load if is_news else None, rows_in_file=rows, rows_repeated=rows,
+    )  # fmt: skip
+
+
+def _admitted(lake: Lake, contract: Contract, files: list[LandedFile], now: datetime) -> list[Admitted]:
     """Admit the files, earliest delivery first, so that the first name of a content is the one it came under first."""
     result = []
     for file, admission in _admit_all(lake, contract, files):
@@ -220,12 +213,13 @@ def _nullable(schema: StructType) -> StructType:
     return schema
 
 
-def _catch_up(lake: Lake, contract: Contract, ledger: _Ledger, run: dict[str, Any]) -> None:
+def _catch_up(lake: Lake, contract: Contract, ledger: Ledger) -> None:
     """Enter into the ledger what a killed run had committed to bronze and not recorded."""
     name = contract.name
-    if not lake.exists("bronze", name) or lake.standing("bronze", name).cursor <= ledger.last_load:
+    last = _last_load(ledger, contract)
+    if not lake.exists("bronze", name) or lake.standing("bronze", name).cursor <= last:
         return
-    unrecorded = lake.read("bronze", name).where(F.col("_load") > ledger.last_load)
+    unrecorded = lake.read("bronze", name).where(F.col("_load") > last)
     grain = ("_file", "_file_hash", "_delivered_at", "_load", "_ingested_at")
     missing = [
         FileRecord(
@@ -235,14 +229,13 @@ def _catch_up(lake: Lake, contract: Contract, ledger: _Ledger, run: dict[str, An
         )
         for row in unrecorded.groupBy(*grain).count().collect()
     ]  # fmt: skip
-    record_files(lake, missing, run)
-    ledger.records.extend(missing)
+    ledger.stage(missing)
 
 
-def _report(commit: Commit, ledger: Commit, seen: int, added: list[FileRecord]) -> BronzeReport:
+def _report(commit: Commit, seen: int, added: list[FileRecord]) -> BronzeReport:
     status = [record.status for record in added]
     return BronzeReport(
-        commit, ledger, seen, len(added), status.count(DUPLICATE), status.count(FAILED),
+        commit, seen, len(added), status.count(DUPLICATE), status.count(FAILED),
         sum(record.rows_in_file or 0 for record in added if record.status == LOADED),
         tuple(f"{record.file}: {record.reason}" for record in added if record.status == FAILED),
     )  # fmt: skip

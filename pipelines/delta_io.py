@@ -71,6 +71,8 @@ def create_table(
     spark: SparkSession, path: str, schema: StructType, partition_by: Sequence[str], properties: Mapping[str, str]
 ) -> None:
     """Create an empty table unless there is one; its first rows come with version 1."""
+    if is_table(spark, path):
+        return
     builder = DeltaTable.createIfNotExists(spark).location(path).addColumns(schema)
     for name, value in properties.items():
         builder = builder.property(name, value)

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from conf.instants import as_utc
 from pipelines.delta_io import Stamp, Target, create_table, merge_rows
 from pipelines.lake import Lake
+from pipelines.literals import sql_literal
 from pipelines.outcome import Commit, unchanged
 
 GRAIN = ("table_name", "file", "file_hash")
@@ -48,28 +49,46 @@ class FileRecord:
     recorded_at: datetime | None = None
 
 
-def read_records(lake: Lake, table: str) -> list[FileRecord]:
-    """Return the ledger's rows of one table."""
+def read_records(lake: Lake, table: str | None = None) -> list[FileRecord]:
+    """Return the ledger's rows, of one table or of all."""
     if not lake.exists("ops", "files"):
         return []
     names = [field.name for field in fields(FileRecord)]
-    rows = lake.read("ops", "files").where(F.col("table_name") == table).select(*names).collect()
+    files = lake.read("ops", "files")
+    rows = (files if table is None else files.where(F.col("table_name") == table)).select(*names).collect()
     return [FileRecord(*(_utc(value) for value in row)) for row in rows]
 
 
-def record_files(lake: Lake, records: Iterable[FileRecord], run: dict[str, Any]) -> Commit:
-    """Write rows of the ledger: new ones, or new facts about known ones. No rows, no commit."""
-    rows = [astuple(record) for record in records]
-    path = lake.path("ops", "files")
-    if not rows:
-        return unchanged(lake.version("ops", "files"))
-    schema = lake.spark.createDataFrame([], SCHEMA).schema
-    create_table(lake.spark, path, schema, (), {})
-    tables = sorted({row[0] for row in rows})
-    bounds = [f"t.table_name IN ({', '.join(repr(table) for table in tables)})"]
-    return merge_rows(
-        lake.spark, Target(path, GRAIN, bounds), lake.spark.createDataFrame(rows, schema), Stamp("files", run)
-    )
+class Ledger:
+    """The ledger while its one writer works: read once, added to in memory, written by ``flush``."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._records: dict[tuple[str, str, str], FileRecord] = {_key(r): r for r in read_records(lake)}
+        self._staged: dict[tuple[str, str, str], FileRecord] = {}
+
+    def of(self, table: str) -> list[FileRecord]:
+        """Return all that is known of a table's files, written or staged."""
+        return [record for record in self._records.values() if record.table_name == table]
+
+    def stage(self, records: Iterable[FileRecord]) -> None:
+        """Add records, or new facts about known ones."""
+        for record in records:
+            self._records[_key(record)] = self._staged[_key(record)] = record
+
+    def flush(self, run: dict[str, Any]) -> Commit:
+        """Write what is staged in one commit. Nothing staged, no commit."""
+        lake, path = self._lake, self._lake.path("ops", "files")
+        if not self._staged:
+            return unchanged(lake.version("ops", "files"))
+        schema = lake.spark.createDataFrame([], SCHEMA).schema
+        create_table(lake.spark, path, schema, (), {})
+        tables = sorted({record.table_name for record in self._staged.values()})
+        bounds = [f"t.table_name IN ({', '.join(map(sql_literal, tables))})"]
+        rows = lake.spark.createDataFrame([astuple(record) for record in self._staged.values()], schema)
+        commit = merge_rows(lake.spark, Target(path, GRAIN, bounds), rows, Stamp("files", run))
+        self._staged.clear()
+        return commit
 
 
 def data_clock(lake: Lake, table: str) -> datetime | None:
@@ -87,6 +106,10 @@ def clock_of(records: Iterable[FileRecord], cursor: int) -> datetime | None:
         if record.known_through is not None and (record.load is None or record.load <= cursor)
     ]
     return max(known, default=None)
+
+
+def _key(record: FileRecord) -> tuple[str, str, str]:
+    return record.table_name, record.file, record.file_hash
 
 
 def _utc(value: Any) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -19,10 +19,10 @@ from conf.errors import ExpectationFailed
 from conf.instants import micros_to_instant
 from pipelines.delta_io import Stamp, Target, create_table, merge_new_rows, merge_rows
 from pipelines.lake import Lake
-from pipelines.ledger import DUPLICATE, LOADED, FileRecord, read_records, record_files
-from pipelines.literals import key_bounds, partition_bounds
+from pipelines.ledger import DUPLICATE, LOADED, FileRecord, Ledger
 from pipelines.outcome import Commit, unchanged
 from pipelines.reduce import ACCEPTED, IN_BATCH, REPEATED, SUPERSEDED, build_standing
+from pipelines.tally import FATES, ResolvedTally, TypedTally, tally_resolved, tally_typed
 from pipelines.typed import PROVENANCE, build_typed
 
 QUARANTINE_GRAIN = ("_file_hash", "_row_number", "rule")
@@ -34,7 +34,6 @@ class SilverReport:
 
     commit: Commit
     quarantine: Commit
-    ledger: Commit
     rows_accepted: int = 0
     rows_quarantined: int = 0
     rows_superseded: int = 0
@@ -85,7 +84,7 @@ class _Batch:
         )
 
 
-def load_silver(lake: Lake, contract: Contract, run: dict[str, Any]) -> SilverReport:
+def load_silver(lake: Lake, contract: Contract, ledger: Ledger, run: dict[str, Any]) -> SilverReport:
     """Bring every bronze load that silver has not read into silver.
 
     Raises
@@ -94,61 +93,46 @@ def load_silver(lake: Lake, contract: Contract, run: dict[str, Any]) -> SilverRe
     """
     name = contract.name
     version = lake.version("silver", name)
-    quarantine = lake.version("quarantine", name)
-    ledger = lake.version("ops", "files")
-    nothing = SilverReport(unchanged(version), unchanged(quarantine), unchanged(ledger))
-    records = read_records(lake, name)
+    records = ledger.of(name)
     until = max((record.load for record in records if record.load is not None), default=-1)
     standing = lake.standing("silver", name) if version >= 0 else None
     after = standing.cursor if standing else -1
     if until <= after or not lake.exists("bronze", name):
-        return nothing
+        return SilverReport(unchanged(version), unchanged(lake.version("quarantine", name)))
     batch = _Batch(contract, records, after, until, standing.generation if standing else 0)
     typed = _read_batch(lake, batch).persist()
     try:
         _create(lake, contract, typed.schema)
-        return _apply(lake, batch, typed, run)
+        return _apply(lake, batch, typed, ledger, run)
     finally:
         typed.unpersist()
 
 
-def _apply(lake: Lake, batch: _Batch, typed: DataFrame, run: dict[str, Any]) -> SilverReport:
+def _apply(lake: Lake, batch: _Batch, typed: DataFrame, ledger: Ledger, run: dict[str, Any]) -> SilverReport:
     contract = batch.contract
-    counts = _count(typed.where(IN_BATCH))
-    _stop_if_failing(contract, counts)
-    versions, silver = _build_versions(lake, batch, typed)
+    read = tally_typed(typed, contract)
+    _stop_if_failing(contract, read)
+    versions, silver = _build_versions(lake, batch, typed, read.key_bounds)
     resolved = build_standing(versions, silver, contract).persist()
     try:
-        accounting = _account(batch, typed, resolved)
-        quarantined = _quarantine(lake, batch, typed, counts["broken"], run)
-        ledger = record_files(lake, accounting, run)
-        commit = _merge(lake, batch, resolved, run)
-        heaviest = resolved.where(IN_BATCH).agg(F.max("_key_rows"), F.count(F.lit(1))).collect()[0]
+        found = tally_resolved(resolved, contract)
+        accounting = _account(batch, read, found)
+        quarantined = _quarantine(lake, batch, typed, read.broken, run)
+        ledger.stage(accounting)
+        ledger.flush(run)
+        commit = _merge(lake, batch, resolved, found.bounds, run)
     finally:
         resolved.unpersist()
-    share = heaviest[0] / heaviest[1] if heaviest[1] and contract.key else None
-    accepted, superseded, repeated = (
-        sum(getattr(record, f"rows_{fate}") or 0 for record in accounting) for fate in (ACCEPTED, SUPERSEDED, REPEATED)
-    )
-    return SilverReport(
-        commit, quarantined, ledger, accepted, counts["broken"], superseded, repeated, counts["warned"], share
-    )
+    accepted, superseded, repeated = (sum(fates[fate] for fates in found.files.values()) for fate in FATES)
+    share = found.heaviest_key / found.rows if found.rows and contract.key else None
+    return SilverReport(commit, quarantined, accepted, read.broken, superseded, repeated, read.warned, share)
 
 
-def _count(typed: DataFrame) -> Row:
-    return typed.agg(
-        F.count_if(F.size("_broken") > 0).alias("broken"),
-        F.count_if(F.size("_warned") > 0).alias("warned"),
-        F.array_distinct(F.flatten(F.collect_set("_failed"))).alias("failed"),
-        F.count_if(F.size("_failed") > 0).alias("failing"),
-    ).collect()[0]
-
-
-def _stop_if_failing(contract: Contract, counts: Row) -> None:
-    if counts["failing"]:
-        rules = ", ".join(sorted(counts["failed"]))
+def _stop_if_failing(contract: Contract, read: TypedTally) -> None:
+    if read.failing:
         raise ExpectationFailed(
-            f"{contract.name}: {counts['failing']} rows break {rules} (action fail); nothing was written to silver",
+            f"{contract.name}: {read.failing} rows break {', '.join(read.failed_rules)} (action fail); nothing was"
+            " written to silver",
             f"look at bronze.{contract.name} with `headwater query`, mend the data or the expectation",
         )
 
@@ -170,7 +154,7 @@ def _first_delivered(batch: _Batch) -> Column | None:
     return F.coalesce(F.try_element_at(known, F.col("_file_hash")), F.col("_delivered_at"))
 
 
-def _build_versions(lake: Lake, batch: _Batch, typed: DataFrame) -> tuple[DataFrame, DataFrame]:
+def _build_versions(lake: Lake, batch: _Batch, typed: DataFrame, bounds: Sequence[str]) -> tuple[DataFrame, DataFrame]:
     """Return the versions to rank and the silver rows of their keys.
 
     A key that comes later than everything read before folds onto its silver row, which is the oldest version then.
@@ -179,8 +163,9 @@ def _build_versions(lake: Lake, batch: _Batch, typed: DataFrame) -> tuple[DataFr
     contract, grain = batch.contract, list(batch.contract.grain)
     columns = [*contract.column_names, "_known_at", *PROVENANCE, IN_BATCH]
     accepted = typed.where(F.size("_broken") == 0).select(*columns)
-    bounds = key_bounds(accepted, contract)
     silver = lake.read("silver", contract.name).where(" AND ".join(bounds) or "true")
+    if batch.after < 0:
+        return accepted, silver
     keys = accepted.select(*grain).distinct()
     touched = silver.join(keys, on=grain, how="left_semi")
     if batch.has_late_files:
@@ -230,38 +215,32 @@ def _required(schema: StructType, grain: Sequence[str]) -> StructType:
     return StructType([replace_nullable(schema, name, name in grain) for name in schema.names])
 
 
-def _account(batch: _Batch, typed: DataFrame, resolved: DataFrame) -> list[FileRecord]:
+def _account(batch: _Batch, read: TypedTally, found: ResolvedTally) -> list[FileRecord]:
     """Return the ledger's rows of the batch with every row of their files accounted for."""
-    fates = resolved.where(IN_BATCH).groupBy("_file_hash").agg(
-        *[F.count_if(F.col("_fate") == fate).alias(fate) for fate in (ACCEPTED, SUPERSEDED, REPEATED)]
-    )  # fmt: skip
-    is_broken = F.size("_broken") > 0
-    known = F.unix_micros(F.max(F.when(~is_broken, F.col("_known_at"))))
-    rows = typed.where(IN_BATCH).groupBy("_file_hash").agg(F.count_if(is_broken).alias("broken"), known.alias("known"))
-    counted = {row["_file_hash"]: row for row in rows.join(fates, on="_file_hash", how="left").collect()}
     is_declared = batch.contract.known_at in ("delivered", "ingestion")
+    nothing = dict.fromkeys(FATES, 0)
     accounted = []
     for record in batch.unread:
-        row = counted[record.file_hash]
-        known_through = record.known_through if is_declared else _instant(row["known"])
+        broken, known = read.files[record.file_hash]
+        fates = found.files.get(record.file_hash, nothing)
+        latest = None if known is None else micros_to_instant(known)
+        known_through = record.known_through if is_declared else latest
         accounted.append(
             replace(
-                record, known_through=known_through, rows_quarantined=row["broken"], rows_accepted=row[ACCEPTED] or 0,
-                rows_superseded=row[SUPERSEDED] or 0, rows_repeated=row[REPEATED] or 0,
+                record,
+                known_through=known_through,
+                rows_accepted=fates[ACCEPTED],
+                rows_quarantined=broken,
+                rows_superseded=fates[SUPERSEDED],
+                rows_repeated=fates[REPEATED],
             )
-        )  # fmt: skip
+        )
     return accounted
 
 
-def _instant(micros: int | None) -> datetime | None:
-    return None if micros is None else micros_to_instant(micros)
-
-
-def _merge(lake: Lake, batch: _Batch, resolved: DataFrame, run: dict[str, Any]) -> Commit:
+def _merge(lake: Lake, batch: _Batch, resolved: DataFrame, bounds: Sequence[str], run: dict[str, Any]) -> Commit:
     contract = batch.contract
     provenance = [name for name in contract.grain if name not in contract.column_names]
-    written = resolved.where("_is_written")
-    bounds = key_bounds(written, contract, "t.") + partition_bounds(written, contract, "t.")
+    source = resolved.where("_is_written").select(*contract.column_names, "_known_at", *provenance)
     target = Target(lake.path("silver", contract.name), contract.grain, bounds)
-    source = written.select(*contract.column_names, "_known_at", *provenance)
     return merge_rows(lake.spark, target, source, Stamp(contract.name, run, batch.generation, batch.until))

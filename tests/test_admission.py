@@ -1,34 +1,18 @@
 """What is admitted and what is not, and that what was admitted is read back exactly."""
 
 import gzip
-import hashlib
 import io
 import re
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from conf.contract import Contract
 from conf.errors import FileRejected
-from pipelines.admission import Admission, admit, bronze_schema, parse
+from pipelines.admission import admit, bronze_schema, parse
+from tests.admitted import read_back
 from tests.bad_files import CASES, HEADER, REASONS, Case, small_contract
-
-
-def read_back(content: bytes, contract: Contract, name: str) -> tuple[Admission, list[dict[str, Any]]]:
-    """Admit and parse; return the rows in the order of their numbers, which must be 1, 2, 3, …"""
-    admission = admit(lambda: io.BytesIO(content), contract, name)
-    assert admission.file_hash == hashlib.sha256(content).hexdigest()
-    rows: list[dict[str, Any]] = []
-    if admission.status != "failed":
-        for batch in parse(lambda: io.BytesIO(content), contract, name, admission.file_hash):
-            assert batch.schema == bronze_schema(contract)
-            batch.validate(full=True)
-            rows += batch.to_pylist()
-    rows.sort(key=lambda row: row["_row_number"])
-    assert [row["_row_number"] for row in rows] == list(range(1, admission.rows + 1))
-    return admission, rows
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])

@@ -117,11 +117,13 @@ def test_without_python_make_says_so_before_anything_else() -> None:
 
 def test_a_python_that_is_too_old_is_refused(tmp_path: Path) -> None:
     python = tmp_path / "python3"
-    python.write_text('#!/bin/sh\ntest "$1" = --version && echo "Python 3.9.18"\nexit 1\n')
+    pretend = "import sys; sys.version_info = (3, 10, 14); exec(sys.argv[1])"
+    version = 'test "$1" = --version && exec echo "Python 3.10.14"'
+    python.write_text(f"""#!/bin/sh\n{version}\nexec {sys.executable} -c '{pretend}' "$2"\n""")
     python.chmod(0o755)
     done = make("setup", f"PYTHON={python}")
     assert done.returncode == 2
-    assert "Python 3.9.18 is too old" in done.stderr
+    assert "Python 3.10.14 is too old" in done.stderr
 
 
 def test_the_lock_holds_what_the_project_asks_for() -> None:
