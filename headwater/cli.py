@@ -6,6 +6,7 @@ writer holds the lake.
 
 import sys
 import traceback
+from collections.abc import Sequence
 
 from pyspark.errors import AnalysisException
 
@@ -19,31 +20,39 @@ COMMANDS = (commands_data, commands_model, demo)
 
 
 def main() -> None:
-    """Run the command line; ``--project`` and ``--env`` may stand anywhere."""
-    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    """Run the command line."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; ``--project`` and ``--env`` may stand anywhere."""
+    words = [word for word in arguments if word != "--debug"]
     try:
-        app(args=_hoist(arguments), prog_name="headwater")
+        app(args=_hoist(words), prog_name="headwater")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except HeadwaterError as error:
-        _fail(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code)
     except AnalysisException as error:
         reason = str(error).strip().splitlines()[0]
-        _fail(f"{reason}\n  → run `headwater validate`: an expression does not fit its table", 2)
+        return _fail(f"{reason}\n  → run `headwater validate`: an expression does not fit its table", 2)
     except KeyboardInterrupt:
-        _fail("stopped", 130)
+        return _fail("stopped", 130)
     except Exception as error:
-        if "--debug" in sys.argv:
+        if "--debug" in arguments:
             traceback.print_exc()
         reason = next(iter(str(error).strip().splitlines()), "")
-        _fail(f"{type(error).__name__}: {reason}\n  → run it again with --debug for the trace", 1)
+        return _fail(f"{type(error).__name__}: {reason}\n  → run it again with --debug for the trace", 1)
+    return 0
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> int:
     stderr.print("[bold red]error:[/bold red] ", end="")
     stderr.print(message, markup=False, soft_wrap=True)
-    raise SystemExit(code)
+    return code
 
 
-def _hoist(arguments: list[str]) -> list[str]:
+def _hoist(arguments: Sequence[str]) -> list[str]:
     """Bring ``--project DIR`` and ``--env NAME`` to the front, wherever they were typed."""
     front: list[str] = []
     rest: list[str] = []

@@ -15,7 +15,7 @@ from headwater.output import stderr
 from pipelines.lake import Lake
 from pipelines.lease import check_free, hold_lease
 from pipelines.project import Project, check, load_project
-from pipelines.session import close_session, open_session
+from pipelines.session import close_session, has_session, open_session
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,14 @@ def writing(options: Options, job: str) -> Iterator[Work]:
 
 @contextmanager
 def _spark(project: Project, job: str) -> Iterator[Work]:
+    is_ours = not has_session()
     with stderr.status("starting Spark"):
         spark = open_session(project.settings, f"headwater {job}")
     try:
         yield Work(project, Lake(spark, project.settings), run_facts(job))
     finally:
-        close_session()
+        if is_ours:
+            close_session()
 
 
 def run_facts(job: str) -> dict[str, Any]:

@@ -44,6 +44,11 @@ def open_session(settings: Settings, app_name: str = "headwater") -> SparkSessio
     return spark
 
 
+def has_session() -> bool:
+    """Tell whether this process has started Spark."""
+    return SparkSession.getActiveSession() is not None
+
+
 def close_session() -> None:
     """Stop Spark if it runs."""
     active = SparkSession.getActiveSession()

@@ -1,11 +1,14 @@
 """Makes the class archive once: a session runs a little of everything, and Java writes down which classes it took.
 
 Nothing depends on it but the time a cold start takes, so whatever goes wrong is told and set-up goes on. Java writes
-the archive when it ends, some seconds after Python is done: it goes to a name of its own and gets its final one when
-Java has ended.
+the archive while it ends, some seconds after Python is done with it: it goes to a name of its own, and gets the final
+one when Java has ended.
 """
 
+import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,7 +42,8 @@ def main() -> int:
     started = time.monotonic()
     problem = make(archive, settings)
     if problem:
-        print(f"class archive: not made, so a cold start takes some seconds longer: {problem}")
+        print(f"class archive: not made, so a session starts more slowly: {problem}")
+        print("  → make class-archive tries again")
         return 0
     for old in archive.parent.glob("*.jsa"):
         if old != archive:
@@ -56,12 +60,17 @@ def make(archive: Path, settings: Settings) -> str:
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         fresh = Path(folder) / "fresh.jsa"
         command = [sys.executable, __file__, "--run-session", str(fresh), folder]
+        child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False)
+            _, said = child.communicate(timeout=LONGEST_SECONDS)
         except subprocess.TimeoutExpired:
             return f"it took longer than {LONGEST_SECONDS} s"
-        if done.returncode or not is_usable(fresh, settings):
-            return (done.stderr.strip().splitlines() or ["Java made no archive that it takes"])[-1]
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+        if child.returncode or not is_usable(fresh, settings):
+            errors = [line for line in said.splitlines() if line.strip() and not line.startswith("WARNING")]
+            return errors[-1] if errors else "Java made no archive that it takes"
         fresh.replace(archive)
     return ""
 

@@ -74,6 +74,14 @@ def test_file_that_changed_since_it_was_admitted_is_rejected_at_the_end() -> Non
         next(batches)
 
 
+def test_file_whose_two_counts_differ_fails() -> None:
+    before, after = HEADER + b"1,a,1\n", HEADER + b"1,a,1\n2,b,1\n"
+    passes = iter([before, before, before, after])
+    admission = admit(lambda: io.BytesIO(next(passes)), small_contract(), "a.csv")
+    assert (admission.status, admission.rows) == ("failed", 0)
+    assert "one count finds 1 records, another 2" in admission.reason
+
+
 def test_bytes_after_what_is_parsed_count_for_the_hash() -> None:
     content = gzip.compress(HEADER + b"1,a,1\n", mtime=0)
     admission = admit(lambda: io.BytesIO(content), small_contract(), "a.csv.gz")

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from conf.model import Gate
-from training.gate import Champion, Measured, judge
+from training.gate import Champion, Measured, Verdict, judge
 
 NAN = math.nan
 
@@ -32,6 +32,11 @@ def test_only_better_than_the_champion_is_better(champion: float) -> None:
     assert not verdict.is_promoted
     assert "champion v3" in verdict.reason
     assert judge(Gate(), auc(0.6), Champion(3, 0.599)).is_promoted
+
+
+def test_a_champion_that_has_seen_the_holdout_is_said_to_have() -> None:
+    assert "was trained on" in judge(Gate(), auc(0.6), Champion(3, 0.7, has_seen_holdout=True)).reason
+    assert "was trained on" not in judge(Gate(), auc(0.6), Champion(3, 0.7)).reason
 
 
 def test_a_challenger_that_is_no_number_never_wins_not_even_against_one_that_is_none_either() -> None:
@@ -67,6 +72,7 @@ def test_a_margin_must_be_reached() -> None:
 
 def test_the_verdict_is_json_whatever_its_numbers() -> None:
     document = judge(Gate(), auc(NAN), Champion(2, math.inf)).as_json()
+    assert Verdict.from_json(document).champion_version == 2
     assert json.loads(json.dumps(document, allow_nan=False)) == {
         "is_promoted": False,
         "reason": "roc_auc of the challenger is not a number on this holdout",

@@ -8,7 +8,7 @@ a Pipeline itself gets the raw columns.
 
 import importlib
 from collections.abc import Sequence
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
 from typing import Any
 
 import numpy as np
@@ -110,9 +110,17 @@ def own_types(pipeline: Pipeline) -> list[str]:
 def requirements(pipeline: Pipeline) -> list[str]:
     """Name, with their versions, the distributions that a stored pipeline needs."""
     modules = {type(step).__module__.partition(".")[0] for _, step in pipeline.steps}
-    known = packages_distributions()
-    names = {name for module in modules for name in known.get(module, ())[:1]} | ALWAYS_REQUIRED
-    return sorted(f"{name}=={version(name)}" for name in names)
+    return sorted(f"{name}=={version(name)}" for name in ALWAYS_REQUIRED | {_distribution(name) for name in modules})
+
+
+def _distribution(module: str) -> str:
+    """Return the distribution of a module; searching all that are installed would take a second."""
+    if module == "sklearn":
+        return "scikit-learn"
+    try:
+        return distribution(module).name
+    except PackageNotFoundError:
+        return packages_distributions()[module][0]
 
 
 def _ordinal(numbers: Sequence[str], texts: Sequence[str]) -> ColumnTransformer:

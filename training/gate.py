@@ -18,6 +18,7 @@ class Champion:
     version: int
     value: float
     obstacle: str = ""
+    has_seen_holdout: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def _decide(gate: Gate, measured: Measured, champion: Champion | None) -> tuple[
     if not math.isfinite(champion.value):
         return True, f"{name} of champion v{champion.version} is not a number on this holdout"
     against = f"champion v{champion.version}'s {champion.value:.6g} on the same rows"
+    if champion.has_seen_holdout:
+        against += ", some of which that champion was trained on"
     if not _gains(measured, champion.value, gate.min_gain_over_champion):
         return False, f"{name} {challenger:.6g} does not beat {against}"
     return True, f"{name} {challenger:.6g} beats {against}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from conf.errors import NotFound, TrainingError
+from conf.instants import parse_instant
 from training.evaluate import baseline_scores, evaluate
 from training.gate import Champion, Measured, Verdict, judge
 from training.model_job import ModelJob
@@ -107,10 +108,15 @@ def _judge(job: ModelJob, tracking: Tracking, version: Version, champion: Versio
         obstacle = find_obstacle(job, tracking, champion, rows.inputs)
         values = dict.fromkeys(job.metrics, math.nan) if obstacle else _measure(job, tracking, champion, rows)
         log_values(tracking, version.run_id, metrics={f"champion_{name}": value for name, value in values.items()})
-        rival = Champion(champion.number, values[metric], obstacle)
+        rival = Champion(champion.number, values[metric], obstacle, _has_seen_holdout(champion, version))
     verdict = judge(declaration.gate, measured, rival)
     _record(tracking, version, verdict)
     return verdict
+
+
+def _has_seen_holdout(champion: Version, challenger: Version) -> bool:
+    """A champion made as of a later time learned from rows that the challenger is judged on."""
+    return parse_instant(champion.tags["train_until"]) > parse_instant(challenger.tags["split_at"])
 
 
 def _measure(job: ModelJob, tracking: Tracking, version: Version, rows: Rows) -> dict[str, float]:

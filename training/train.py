@@ -114,7 +114,7 @@ def _make_version(job: ModelJob, tracking: Tracking, making: _Making) -> Version
     fitted = fit_pipeline(making.pipeline, rows.training.inputs, rows.training.labels, rows.inputs.texts)
     tags = _tags(job, making)
     record = RunRecord(
-        tags=tags,
+        tags=tags | _ui_tags(making),
         params=_params(declaration, making),
         metrics=_metrics(job, fitted, rows),
         tables=making.training_set.spec.tables,
@@ -165,11 +165,19 @@ def _tags(job: ModelJob, making: _Making) -> dict[str, str]:
     spec = making.spec
     return {
         RECIPE_TAG: making.recipe,
-        "mlflow.source.git.commit": git_commit(),
-        "mlflow.source.git.dirty": str(is_git_dirty()).lower(),
-        "mlflow.source.name": "headwater train",
+        "git_commit": git_commit(),
         **{name: str(spec[name]) for name in ("as_of", "split_at", "train_until", "holdout_until", "feature_service")},
         "training_set_hash": making.rows.content_hash,
         **{f"data.{pin.full_name}": str(pin.version) for pin in making.training_set.spec.tables},
         **{f"{FINGERPRINT_TAG}{name}": mark for name, mark in job.fingerprints.items()},
+    }
+
+
+def _ui_tags(making: _Making) -> dict[str, str]:
+    """Return the tags by which MLflow's own pages show a run."""
+    return {
+        "mlflow.runName": f"as of {making.spec['as_of']}",
+        "mlflow.source.name": "headwater train",
+        "mlflow.source.git.commit": git_commit(),
+        "mlflow.source.git.dirty": str(is_git_dirty()).lower(),
     }

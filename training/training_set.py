@@ -38,9 +38,13 @@ PARTS = (TRAINING, HOLDOUT)
 
 @dataclass(frozen=True)
 class TrainingSetSpec:
-    """All that a training set follows from, besides the declarations. ``views`` are in the service's order."""
+    """All that a training set follows from, besides the declarations. ``views`` are in the service's order.
+
+    ``label_clock`` is the label table's data clock; an ``as_of`` after it says that nothing more was delivered.
+    """
 
     bounds: SplitBounds
+    label_clock: datetime
     spine: TablePin
     labels: TablePin
     views: tuple[TablePin, ...]
@@ -67,11 +71,12 @@ class TrainingSet:
 def plan_training_set(job: ModelJob, as_of: datetime | None) -> TrainingSetSpec:
     """Bring the features to ``as_of``, by default the label table's data clock, and pin what is to be read."""
     declaration = job.declaration
-    as_of = as_of or job.clock(declaration.label.table)
-    bounds = place_split(declaration.split, as_of)
-    job.complete_features(as_of)
+    clock = job.clock(declaration.label.table)
+    bounds = place_split(declaration.split, as_of or clock)
+    job.complete_features(bounds.as_of)
     return TrainingSetSpec(
         bounds,
+        clock,
         TablePin.of(job.lake, "silver", declaration.spine.table),
         TablePin.of(job.lake, "silver", declaration.label.table),
         tuple(TablePin.of(job.lake, "gold", view.name) for view in job.views),
@@ -96,6 +101,7 @@ def recall_training_set(job: ModelJob, document: Mapping[str, Any]) -> TrainingS
     declaration = job.declaration
     return TrainingSetSpec(
         place_split(declaration.split, parse_instant(document["as_of"])),
+        parse_instant(document["label_clock"]),
         pins[f"silver.{declaration.spine.table}"],
         pins[f"silver.{declaration.label.table}"],
         tuple(pins[f"gold.{view.name}"] for view in job.views),

@@ -66,6 +66,7 @@ def describe_training_set(job: ModelJob, training_set: TrainingSet, content: str
     return {
         "model": job.model,
         **{name: format_instant(getattr(bounds, name)) for name in instants},
+        "label_clock": format_instant(training_set.spec.label_clock),
         "tables": [pin.as_json() for pin in training_set.spec.tables],
         "feature_service": job.service.name,
         "fingerprints": job.fingerprints,
