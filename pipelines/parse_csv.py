@@ -131,9 +131,9 @@ def read_csv(stream: io.BufferedReader, delimiter: str, schema: pa.Schema, fit: 
 
     if stream.peek(3)[:3] == codecs.BOM_UTF8:
         stream.read(3)
-    while (head := stream.peek(1)[:1]) in (b"\n", b"\r"):
-        stream.read(1)
-    if not head:
+    while (ahead := stream.peek(1)) and ahead[:1] in b"\r\n":
+        stream.read(len(ahead) - len(ahead.lstrip(b"\r\n")))
+    if not ahead:
         return
     blocks = _Blocks(stream)
     try:
