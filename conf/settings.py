@@ -29,6 +29,7 @@ class SparkSettings(Declared):
 
     master: str = "local[*]"
     driver_memory: str = "4g"
+    driver_java_options: str = ""
     shuffle_partitions: int = Field(8, ge=1)
     properties: dict[str, str | int | float | bool] = {}
     secrets: dict[str, str] = {}

@@ -40,7 +40,12 @@ def class_archive(java_version: str, folder: Path = JAR_FOLDER) -> Path:
 def spark_properties(settings: Settings, archive: Path | None = None) -> dict[str, str]:
     """Return every Spark property Headwater sets, without secrets; ``spark.properties`` of the settings win."""
     jars = [str(path) for path in jar_paths()]
-    java = ["-Duser.timezone=UTC", "-Xlog:disable", "-Xlog:all=error:stderr"]
+    java = [
+        "-Duser.timezone=UTC",
+        "-Xlog:disable",
+        "-Xlog:all=error:stderr",
+        *settings.spark.driver_java_options.split(),
+    ]
     java.append(f"-Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()}")
     if archive is not None and archive.is_file():
         java.append(f"-XX:SharedArchiveFile={archive}")

@@ -36,7 +36,7 @@ IN_PROCESS_ROWS = 200_000
 
 @dataclass(frozen=True)
 class Interval:
-    """Questions with ``since <= prediction_at < until``, as of an instant; ``since`` None: all not yet scored."""
+    """Questions with ``since <= prediction_at < until``, as of an instant; ``since`` None: what is not yet scored."""
 
     as_of: datetime
     until: datetime
@@ -81,7 +81,7 @@ def score(
     """Score the spine rows with ``since <= prediction_at < until`` as of an instant, each version each row once.
 
     By default ``as_of`` is the spine table's data clock, ``until`` is ``as_of``, and what has no score of any version
-    yet is scored.
+    yet is scored, from the earliest question that was ever scored on; with none, from the first.
 
     Raises
     ------
@@ -144,7 +144,8 @@ def _questions(scoring: _Scoring) -> Iterator[tuple[DataFrame, int, tuple[int, i
     job, interval = scoring.job, scoring.interval
     declared = job.declaration.spine
     spine = build_spine(scoring.spine.read(job.lake), declared, job.join_keys)
-    asked, wrong = build_questions(spine, interval.as_of, interval.since, interval.until)
+    since = interval.since or _first_scored(scoring)
+    asked, wrong = build_questions(spine, interval.as_of, since, interval.until)
     _check_questions(_unscored(scoring, wrong), scoring)
     questions = _unscored(scoring, asked).drop("_known_at").persist()
     try:
@@ -155,6 +156,15 @@ def _questions(scoring: _Scoring) -> Iterator[tuple[DataFrame, int, tuple[int, i
         yield questions, found["rows"], (found["first"] or 0, found["last"] or 0)
     finally:
         questions.unpersist()
+
+
+def _first_scored(scoring: _Scoring) -> datetime | None:
+    """Return the earliest question that was ever scored: what lies before it was never asked for."""
+    lake = scoring.job.lake
+    if not lake.exists("gold", scoring.table):
+        return None
+    first = lake.read("gold", scoring.table).agg(F.min(F.unix_micros(PREDICTION_AT))).collect()[0][0]
+    return None if first is None else micros_to_instant(first)
 
 
 def _unscored(scoring: _Scoring, rows: DataFrame) -> DataFrame:
