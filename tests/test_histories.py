@@ -69,8 +69,8 @@ CASES = [
     ),
     Case(windowed("minutes", "10m", "40m", hop="10m", available_after="25m"), origin=-1030),
     Case(latest("newest_hour", hop="1h"), origin=-1030),
-    Case(latest("newest_day", hop="1d", available_after="31h", ttl="3d"), origin=END_OF_2013 // 86_400_000_000),
-    Case(latest("newest_minute", hop="1m", available_after="90s", ttl="90s", where="n < 4"), -6, is_filtered=True),
+    Case(latest("newest_day", hop="1d", available_after="31h", ttl="3d"), origin=-6),
+    Case(latest("newest_minute", hop="1m", available_after="90s", ttl="5m", where="n < 4"), -6, is_filtered=True),
 ]
 
 

@@ -2,12 +2,14 @@
 
 import csv
 import io
+from collections import deque
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.parse_csv import MAX_RECORD_BYTES
+from pipelines.admission import bronze_schema
+from pipelines.parse_csv import MAX_RECORD_BYTES, _drained
 from tests.admitted import read_back
 from tests.bad_files import HEADER, small_contract
 
@@ -69,6 +71,16 @@ def test_ragged_rows_keep_their_numbers_over_many_blocks() -> None:
     assert admission.rows == 300_000
     assert all((row["_raw"] or row["id"]).split(",")[0] == str(row["_row_number"]) for row in rows)
     assert all((row["_problem"] is None) == (row["_row_number"] % 3 > 0) for row in rows)
+
+
+def test_problems_found_while_a_batch_is_used_are_not_lost() -> None:
+    first: dict[str, object] = {"_row_number": 1, "_raw": "a", "_problem": "1 fields instead of 3"}
+    problems, schema = deque([first]), bronze_schema(small_contract())
+    batches = _drained(problems, schema)
+    assert next(batches).num_rows == 1
+    problems.append(first | {"_row_number": 2})
+    assert list(batches) == []
+    assert [batch.column("_row_number").to_pylist() for batch in _drained(problems, schema)] == [[2]]
 
 
 def test_delimiters_beside_nul_are_seen_in_long_blocks() -> None:
