@@ -98,7 +98,9 @@ def materialize(
     ------
     NotFound : when a source has never been loaded
     """
-    tasks = [_plan(project, lake, view, through) for view in views]
+    sources = {view.source for view in views if lake.exists("silver", view.source)}
+    clocks = {} if through else {source: data_clock(lake, source) for source in sources}
+    tasks = [_plan(project, lake, view, through or clocks.get(view.source)) for view in views]
     reports = []
     with _changes(lake, [task for task in tasks if task.is_same_meaning and not is_full]) as changes:
         for task in tasks:
@@ -117,11 +119,10 @@ def is_complete(project: Project, lake: Lake, view: FeatureView, through: dateti
     return _plan(project, lake, view, through).is_done
 
 
-def _plan(project: Project, lake: Lake, view: FeatureView, through: datetime | None) -> _Task:
+def _plan(project: Project, lake: Lake, view: FeatureView, asked: datetime | None) -> _Task:
     contract = project.contract(view.source)
     if not lake.exists("silver", view.source):
         raise NotFound(f"the view {view.name} reads silver.{view.source}, which is not loaded", "run `headwater load`")
-    asked = through or data_clock(lake, view.source)
     if asked is None:
         raise NotFound(f"silver.{view.source} has no known time yet", "land files for it and run `headwater load`")
     meaning = fingerprint(view, contract)

@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 
 from pipelines.gold import _changes, _plan, build_difference, materialize
 from pipelines.lease import hold_lease
+from pipelines.ledger import data_clock
 from pipelines.reduce import build_standing
 from pipelines.typed import build_typed
 from tests.energy_project import make_energy
@@ -84,7 +85,10 @@ def test_builders_start_no_job(spark: SparkSession, shops: SmallLake) -> None:
 
 
 def test_a_change_is_read_once_for_all_views(shops: SmallLake) -> None:
-    tasks = [_plan(shops.project, shops.lake, view, None) for view in shops.project.views.values()]
+    tasks = [
+        _plan(shops.project, shops.lake, view, data_clock(shops.lake, view.source))
+        for view in shops.project.views.values()
+    ]
     behind = [task.__class__(**{**vars(task), "cursor": task.source_version - 1}) for task in tasks]
     with _changes(shops.lake, behind) as frames:
         assert len(frames) == 1
