@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -40,6 +41,7 @@ from pipelines.literals import sql_literal
 from pipelines.log import table_properties
 from pipelines.outcome import Commit, unchanged
 from pipelines.project import Project
+from pipelines.side_by_side import run_side_by_side
 
 FINGERPRINT = "headwater.fingerprint"
 
@@ -101,17 +103,16 @@ def materialize(
     sources = {view.source for view in views if lake.exists("silver", view.source)}
     clocks = {} if through else {source: data_clock(lake, source) for source in sources}
     tasks = [_plan(project, lake, view, through or clocks.get(view.source)) for view in views]
-    reports = []
     with _changes(lake, [task for task in tasks if task.is_same_meaning and not is_full]) as changes:
-        for task in tasks:
+
+        def work(task: _Task, lake: Lake) -> GoldReport:
             if is_full or not task.is_same_meaning:
-                reports.append(_recompute(lake, task, run))
-            elif task.is_done:
-                version = lake.version("gold", task.view.name)
-                reports.append(GoldReport(task.view.name, unchanged(version), task.through))
-            else:
-                reports.append(_advance(lake, task, changes.get((task.view.source, task.cursor)), run))
-    return reports
+                return _recompute(lake, task, run)
+            if task.is_done:
+                return GoldReport(task.view.name, unchanged(lake.version("gold", task.view.name)), task.through)
+            return _advance(lake, task, changes.get((task.view.source, task.cursor)), run)
+
+        return run_side_by_side(lake, [partial(work, task) for task in tasks])
 
 
 def is_complete(project: Project, lake: Lake, view: FeatureView, through: datetime | None) -> bool:

@@ -8,6 +8,7 @@ quarantined, superseded (another version of the key won) or repeated (the conten
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
+from threading import RLock
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -60,35 +61,39 @@ def read_records(lake: Lake, table: str | None = None) -> list[FileRecord]:
 
 
 class Ledger:
-    """The ledger while its one writer works: read once, added to in memory, written by ``flush``."""
+    """The ledger while its one writer works: read once, added to in memory, written by ``flush``. Safe for threads."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._records: dict[tuple[str, str, str], FileRecord] = {_key(r): r for r in read_records(lake)}
         self._staged: dict[tuple[str, str, str], FileRecord] = {}
+        self._lock = RLock()
 
     def of(self, table: str) -> list[FileRecord]:
         """Return all that is known of a table's files, written or staged."""
-        return [record for record in self._records.values() if record.table_name == table]
+        with self._lock:
+            return [record for record in self._records.values() if record.table_name == table]
 
     def stage(self, records: Iterable[FileRecord]) -> None:
         """Add records, or new facts about known ones."""
-        for record in records:
-            self._records[_key(record)] = self._staged[_key(record)] = record
+        with self._lock:
+            for record in records:
+                self._records[_key(record)] = self._staged[_key(record)] = record
 
     def flush(self, run: dict[str, Any]) -> Commit:
         """Write what is staged in one commit. Nothing staged, no commit."""
-        lake, path = self._lake, self._lake.path("ops", "files")
-        if not self._staged:
-            return unchanged(lake.version("ops", "files"))
-        schema = lake.spark.createDataFrame([], SCHEMA).schema
-        create_table(lake.spark, path, schema, (), {})
-        tables = sorted({record.table_name for record in self._staged.values()})
-        bounds = [f"t.table_name IN ({', '.join(map(sql_literal, tables))})"]
-        rows = lake.spark.createDataFrame([astuple(record) for record in self._staged.values()], schema)
-        commit = merge_rows(lake.spark, Target(path, GRAIN, bounds), rows, Stamp("files", run))
-        self._staged.clear()
-        return commit
+        with self._lock:
+            lake, path = self._lake, self._lake.path("ops", "files")
+            if not self._staged:
+                return unchanged(lake.version("ops", "files"))
+            schema = lake.spark.createDataFrame([], SCHEMA).schema
+            create_table(lake.spark, path, schema, (), {})
+            tables = sorted({record.table_name for record in self._staged.values()})
+            bounds = [f"t.table_name IN ({', '.join(map(sql_literal, tables))})"]
+            rows = lake.spark.createDataFrame([astuple(record) for record in self._staged.values()], schema)
+            commit = merge_rows(lake.spark, Target(path, GRAIN, bounds), rows, Stamp("files", run))
+            self._staged.clear()
+            return commit
 
 
 def data_clock(lake: Lake, table: str) -> datetime | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 from conf.contract import Contract
@@ -10,6 +11,7 @@ from pipelines.bronze import BronzeReport, load_bronze
 from pipelines.lake import Lake
 from pipelines.ledger import Ledger
 from pipelines.outcome import Commit, Outcome, worst
+from pipelines.side_by_side import run_side_by_side
 from pipelines.silver import SilverReport, load_silver
 
 Stage = Literal["bronze", "silver"]
@@ -36,29 +38,44 @@ class TableLoad:
 def load_tables(
     lake: Lake, contracts: Sequence[Contract], only: Stage | None, run: dict[str, Any], say: Say
 ) -> list[TableLoad]:
-    """Load what landed for each table, then what silver has not read.
+    """Load what landed for each table, then what silver has not read; several tables at once.
 
     Raises
     ------
-    FileRejected, ExpectationFailed : where a contract says so; tables before it stay loaded
+    FileRejected, ExpectationFailed : where a contract says so; the other tables are loaded
     """
     ledger = Ledger(lake)
-    loads = []
-    for contract in contracts:
-        started = datetime.now().astimezone()
-        before = lake.version("ops", "files")
-        bronze = silver = None
-        try:
-            if only != "silver":
-                say(f"{contract.name}: landing → bronze")
-                bronze = load_bronze(lake, contract, ledger, started, run)
-            if only != "bronze":
-                say(f"{contract.name}: bronze → silver")
-                silver = load_silver(lake, contract, ledger, run)
-        finally:
-            written = ledger.flush(run)
-        outcome = Outcome.APPLIED if written.version_after > before else Outcome.UNCHANGED
-        seconds = (datetime.now().astimezone() - started).total_seconds()
-        entries = Commit(outcome, before, written.version_after)
-        loads.append(TableLoad(contract.name, bronze, silver, entries, round(seconds, 1)))
-    return loads
+
+    def work(contract: Contract, lake: Lake) -> TableLoad:
+        return _load_table(lake, contract, _Task(only, ledger, run, say))
+
+    return run_side_by_side(lake, [partial(work, contract) for contract in contracts])
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What the loads of all tables share."""
+
+    only: Stage | None
+    ledger: Ledger
+    run: dict[str, Any]
+    say: Say
+
+
+def _load_table(lake: Lake, contract: Contract, task: _Task) -> TableLoad:
+    started = datetime.now().astimezone()
+    before = lake.version("ops", "files")
+    bronze = silver = None
+    try:
+        if task.only != "silver":
+            task.say(f"{contract.name}: landing → bronze")
+            bronze = load_bronze(lake, contract, task.ledger, started, task.run)
+        if task.only != "bronze":
+            task.say(f"{contract.name}: bronze → silver")
+            silver = load_silver(lake, contract, task.ledger, task.run)
+    finally:
+        task.ledger.flush(task.run)
+    after = lake.version("ops", "files")
+    entries = Commit(Outcome.APPLIED if after > before else Outcome.UNCHANGED, before, after)
+    seconds = (datetime.now().astimezone() - started).total_seconds()
+    return TableLoad(contract.name, bronze, silver, entries, round(seconds, 1))

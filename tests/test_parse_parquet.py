@@ -114,10 +114,15 @@ WHOLE = written(small())
         (written(small().rename_columns(["id", "Name", "amount"])), "failed", "missing column 'name'; 'Name' differs"),
         (written(pa.table([[1], [2]], names=["id", "id"])), "failed", "'id' stands twice"),
         (written(small(name=pa.array([b"\xff", b"a"]))), "failed", "column 'name' of type binary: Invalid UTF8"),
+        (
+            written(small(name=pa.array([b"\xff", b"a"]).view(pa.string()))),
+            "failed",
+            "column 'name' of type string: Inv",
+        ),
         (written(small(name=pa.array([1, 2], pa.duration("s")))), "failed", "column 'name' of type duration[s]"),
         (written(small().slice(0, 0)), "ok", ""),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_file_gets_its_verdict(content: bytes, status: str, reason: str) -> None:
     admission, _ = read_back(content, CONTRACT, "a.parquet")
