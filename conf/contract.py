@@ -31,7 +31,7 @@ class Landing(Declared):
     files: str = "*"
     format: Literal["csv", "json", "parquet"]
     delivered: str = INGESTION
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    delimiter: str = Field(",", pattern=r"^[\x00-\x7f]$")
     null_text: tuple[str, ...] | None = None
     on_bad_file: Literal["continue", "fail"] = "continue"
 
@@ -47,6 +47,13 @@ class Landing(Declared):
         if path.startswith("/") or "://" in path or ".." in path.split("/"):
             raise ValueError("is a folder below the landing root: no leading /, no scheme, no ..")
         return path.strip("/")
+
+    @field_validator("delimiter")
+    @classmethod
+    def _separates(cls, delimiter: str) -> str:
+        if delimiter in '"\r\n':
+            raise ValueError("cannot be a quote or a line end")
+        return delimiter
 
     @field_validator("delivered")
     @classmethod

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType
 
-from conf.contract import Contract
-from conf.errors import Problem
+from conf.contract import INGESTION, Contract
+from conf.errors import HeadwaterError, Problem
 from conf.model import ModelDeclaration
 from features.definitions import FeatureView
+from pipelines.delivery import delivered_at
 from pipelines.project import Project
 
 FORBIDDEN = re.compile(
@@ -31,6 +33,7 @@ def find_mistakes(spark: SparkSession, project: Project) -> list[Problem]:
 def _contract_mistakes(spark: SparkSession, contract: Contract) -> Iterator[Problem]:
     file = f"conf/tables/{contract.name}.yml"
     raw = {name.lower() for name in contract.raw_names}
+    yield from _delivery_mistakes(contract, file)
     frame = _empty(spark, dict.fromkeys(contract.raw_names, "string"))
     for name, values in contract.maps.items():
         frame = frame.withColumn(name, F.create_map(*[F.lit(part) for pair in values.items() for part in pair]))
@@ -46,6 +49,16 @@ def _contract_mistakes(spark: SparkSession, contract: Contract) -> Iterator[Prob
     typed = _empty(spark, {column.name: column.type for column in contract.columns})
     for rule in contract.expectations:
         yield from _expect(typed, rule.expr, "boolean", file, f"expectations.{rule.name}")
+
+
+def _delivery_mistakes(contract: Contract, file: str) -> Iterator[Problem]:
+    pattern = contract.landing.delivered
+    if pattern == INGESTION:
+        return
+    try:
+        delivered_at(datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC).strftime(pattern.replace("*", "x")), pattern)
+    except HeadwaterError as error:
+        yield Problem(file, "landing.delivered", error.what, error.hint)
 
 
 def _view_mistakes(spark: SparkSession, project: Project, view: FeatureView) -> Iterator[Problem]:

@@ -63,7 +63,7 @@ def latest(name: str, **settings: Any) -> FeatureView:
 
 
 CASES = [
-    Case(windowed("daily", "1d", "3d", "5d", hop="1d", available_after="12h"), origin=-8),
+    Case(windowed("daily", "1d", "4d", hop="1d", available_after="12h"), origin=-8),
     Case(
         windowed("hourly", "2h", "6h", hop="1h", where="n < 4"), origin=END_OF_2013 // 3_600_000_000, is_filtered=True
     ),
