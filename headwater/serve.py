@@ -1,15 +1,15 @@
 """The MLflow server on loopback: migrated once, one worker, only our own addresses as hosts."""
 
 import fcntl
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conf.errors import EnvironmentProblem, LakeBusy
+from conf.errors import LakeBusy
 from conf.settings import Settings, child_environment
+from headwater.doctor import require_port
 from headwater.output import stderr
 from training.tracking import prepare_store
 
@@ -22,12 +22,7 @@ def serve_tracking(settings: Settings, port: int) -> None:
     EnvironmentProblem : when the port is taken
     """
     host = settings.mlflow.host
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            raise EnvironmentProblem(f"port {port} is taken", "choose another: headwater ui --port N") from None
+    require_port(settings.mlflow.model_copy(update={"port": port}))
     prepare_store(settings)
     hosts = ",".join(f"{name}:{port}" for name in ("127.0.0.1", "localhost"))
     command = [
