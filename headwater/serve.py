@@ -1,10 +1,12 @@
 """The MLflow server on loopback: migrated once, one worker, only our own addresses as hosts."""
 
 import fcntl
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from conf.errors import LakeBusy
@@ -23,7 +25,6 @@ def serve_tracking(settings: Settings, port: int) -> None:
     """
     host = settings.mlflow.host
     require_port(settings.mlflow.model_copy(update={"port": port}))
-    prepare_store(settings)
     hosts = ",".join(f"{name}:{port}" for name in ("127.0.0.1", "localhost"))
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1",
@@ -35,12 +36,18 @@ def serve_tracking(settings: Settings, port: int) -> None:
         MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
     )
     with serving(settings):
+        prepare_store(settings)
         stderr.print(f"MLflow of the environment [bold]{settings.env}[/bold]: http://{host}:{port}  (Ctrl-C stops it)")
-        server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             server.wait()
         except KeyboardInterrupt:
-            server.terminate()
+            stderr.print("stopped")
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
             server.wait(timeout=20)
 
 
