@@ -18,6 +18,7 @@ from pipelines.outcome import Outcome
 from tests.oracle import Delivery, Spec, gold, stand
 from tests.small_lake import RUN, SmallLake, make_lake
 
+pytestmark = pytest.mark.long
 HISTORIES, LOADS = 12, 4
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -1,5 +1,6 @@
 """What the layers promise about work, by Spark's own counters: lazy, pruned, parallel, nothing copied, one reader."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -28,7 +29,9 @@ DAYS = range(2, 22)
 @pytest.fixture(scope="module")
 def shops(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> SmallLake:
     """Twenty days of orders of two shops, loaded and materialized."""
-    small = make_lake(spark, tmp_path_factory.mktemp("shops"), DEFINITIONS, orders={"partition_by": ["shop"]})
+    small = make_lake(
+        spark, tmp_path_factory.mktemp("shops"), DEFINITIONS, orders={"key": ["shop", "id"], "partition_by": ["shop"]}
+    )
     for day in DAYS:
         _land_day(small, day)
     small.load()
@@ -62,7 +65,7 @@ def test_a_later_day_is_pruned_and_copies_nothing(spark: SparkSession, shops: Sm
     assert done.silver is not None
     assert (done.silver.commit.rows_inserted, done.silver.commit.rows_copied) == (2, 0)
     silver = _scans(spark, before, "silver/orders")
-    assert any("PartitionFilters: [shop" in scan.replace("#", " #") for scan in silver)
+    assert any(re.search(r"PartitionFilters: \[.*>= north", scan) for scan in silver)
     assert any("GreaterThanOrEqual(id,22)" in scan and "LessThanOrEqual(id,122)" in scan for scan in silver)
     before = _last_execution(spark)
     reports = materialize(shops.project, shops.lake, list(shops.project.views.values()), None, RUN)
