@@ -64,7 +64,7 @@ def load_bronze(lake: Lake, contract: Contract, ledger: Ledger, now: datetime, r
         commit = _merge(lake, contract, accepted, load, now, run)
     else:
         commit = unchanged(lake.version("bronze", contract.name))
-    ledger.stage(record for _, record in judged)
+    ledger.stage(record for _, record in judged if record.file_hash)
     return _report(commit, len(landed), [record for _, record in judged])
 
 
@@ -151,10 +151,13 @@ def _admit_all(lake: Lake, contract: Contract, files: list[LandedFile]) -> list[
 
 
 def _admit_one(open_stream: OpenStream, contract: Contract, name: str) -> Admission:
+    """A file that cannot be opened now has no hash, is not recorded, and is tried again by the next load."""
     try:
         return admit(open_stream, contract, name)
-    except (FileRejected, OSError) as error:
-        return Admission("", "failed", 0, str(error))
+    except FileRejected as error:
+        return Admission("not-a-file", "failed", 0, error.what)
+    except OSError as error:
+        return Admission("", "failed", 0, f"cannot be read: {error.strerror or error}")
 
 
 def build_raw_rows(
