@@ -95,7 +95,8 @@ def test_values_are_those_of_a_naive_computation(ask: Any, view: str, key: str, 
         values = found["values"]
         assert values[f"arr_delay_min_count_{days}d"] == len(delays)
         assert values[f"arr_delay_min_max_{days}d"] == max(delays, default=None)
-        assert values[f"arr_delay_min_mean_{days}d"] == (sum(delays) / len(delays) if delays else None)
+        mean = sum(delays) / len(delays) if delays else None
+        assert values[f"arr_delay_min_mean_{days}d"] == mean
 
 
 def test_silver_has_few_files(demo: Path, spark: SparkSession) -> None:

@@ -56,7 +56,8 @@ def test_what_is_admitted_is_what_the_csv_module_reads(pieces: list[bytes], widt
     content = ",".join(NAMES[:width]).encode() + b"\n" + b"".join(pieces)
     expected = strict_csv(content)
     admission, rows = read_back(content, small_contract(raw=NAMES[:width]), "a.csv")
-    assert admission.status == ("failed" if expected is None else "ok"), admission.reason
+    wanted = "failed" if expected is None else "ok"
+    assert admission.status == wanted, admission.reason
     for row, record in zip(rows, expected or [], strict=True):
         if len(record) != width or any("\0" in text for text in record):
             assert row["_problem"] is not None
