@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pytest
 from pyspark.sql import SparkSession
 
-from conf.settings import ROOT, load_settings
+from conf.settings import ROOT
 from headwater.cli import run
 from pipelines.log import live_files
+from pipelines.project import load_project
 from tests.energy_project import HEADWATER
+from training.tracking import find_champion, input_kinds, open_tracking
 
 pytestmark = pytest.mark.long
 DAY = timedelta(days=1)
@@ -104,11 +105,13 @@ def test_silver_has_few_files(demo: Path, spark: SparkSession) -> None:
 
 
 def test_runs_say_what_they_were_made_of(demo: Path) -> None:
-    client = mlflow.MlflowClient(load_settings(ROOT, "demo").tracking)
-    experiment = client.get_experiment_by_name("late_arrival")
-    runs = client.search_runs([experiment.experiment_id])
+    project = load_project(ROOT, "demo")
+    tracking = open_tracking(project.settings, project.model("late_arrival"))
+    runs = tracking.client.search_runs([tracking.experiment_id])
     assert len(runs) >= 2
     assert all(len(run.inputs.dataset_inputs) >= 7 for run in runs)
-    champion = client.get_model_version_by_alias("late_arrival", "champion")
-    mlflow.set_tracking_uri(load_settings(ROOT, "demo").tracking)
-    assert mlflow.models.get_model_info(f"models:/late_arrival/{champion.version}").signature is not None
+    champion = find_champion(tracking)
+    assert champion is not None
+    kinds = input_kinds(tracking, champion.number)
+    assert kinds["carrier_delays__arr_delay_min_mean_7d"] == "double"
+    assert kinds["carrier"] == "string"
