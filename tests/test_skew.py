@@ -18,6 +18,7 @@ pytestmark = pytest.mark.long
 ROWS = 1_000_000
 ENTITIES = 500
 DAYS = 60
+LONG_DAYS = 400  # so many minutes that thing 0 alone has a third of a million grid points
 MINUTE, DAY = 60_000_000, 86_400_000_000
 THING = Entity("thing", ["thing"])
 WINDOWED = FeatureView(
@@ -45,10 +46,10 @@ def spread(spark: SparkSession) -> Iterator[SparkSession]:
             spark.conf.set(name, old)
 
 
-def silver(spark: SparkSession) -> DataFrame:
+def silver(spark: SparkSession, days: int) -> DataFrame:
     """Half of the rows are of thing 0, the others even; every tenth is known three days late; no two at one time."""
     number = F.col("id")
-    at = (number * 7_919_317) % F.lit(DAYS * 1440 * 60) * F.lit(1_000_000) + number % 1000
+    at = (number * 7_919_317) % F.lit(days * 86_400) * F.lit(1_000_000) + number % 1000
     late = F.when(number % 10 == 0, F.lit(3 * DAY)).otherwise(F.lit(0))
     thing = F.when(number % 2 == 0, F.lit(0)).otherwise(1 + number % F.lit(ENTITIES - 1)).cast("int")
     return spark.range(0, ROWS, 1, 8).select(
@@ -108,7 +109,7 @@ def assert_equal_windows(
 
 
 def test_windows_and_their_join(spread: SparkSession) -> None:
-    frame = silver(spread)
+    frame = silver(spread, DAYS)
     events = build_events(frame, WINDOWED, "at", ["id"])
     with counted(spread) as windows:
         rows = local(build_rows(events, WINDOWED, (DAYS + 11) * DAY))
@@ -132,10 +133,10 @@ def test_windows_and_their_join(spread: SparkSession) -> None:
 
 
 def test_latest_values_and_their_join(spread: SparkSession) -> None:
-    frame = silver(spread).withColumn("_known_at", F.col("at"))
+    frame = silver(spread, LONG_DAYS).withColumn("_known_at", F.col("at"))
     events = build_events(frame, NEWEST, "at", ["id"])
     with counted(spread) as building:
-        rows = local(build_rows(events, NEWEST, (DAYS + 1) * DAY))
+        rows = local(build_rows(events, NEWEST, (LONG_DAYS + 1) * DAY))
     assert_balanced(building)
     source = local(frame).sort_values("at")
     point = (source["at"] // MINUTE + 1) * MINUTE
@@ -144,10 +145,10 @@ def test_latest_values_and_their_join(spread: SparkSession) -> None:
     for name, wanted in (("thing", "thing"), ("feature_at", "feature_at"), ("_event_at", "at"), ("n", "n")):
         np.testing.assert_array_equal(rows[name].to_numpy(), expected[wanted].to_numpy(), name)
 
-    stored = build_rows(events, NEWEST, (DAYS + 1) * DAY)
+    stored = build_rows(events, NEWEST, (LONG_DAYS + 1) * DAY)
     spine = frame.select("id", "thing", (F.col("at") + F.expr("interval 7 minutes")).alias("prediction_at"))
     with counted(spread) as joining:
-        joined = local(join_as_of(spine, [(NEWEST, stored)], (DAYS + 1) * DAY)).sort_values("prediction_at")
+        joined = local(join_as_of(spine, [(NEWEST, stored)], (LONG_DAYS + 1) * DAY)).sort_values("prediction_at")
     assert_balanced(joining)
     asked = joined.assign(point=joined["prediction_at"] // MINUTE * MINUTE)[["id", "thing", "point", "newest__n"]]
     truth = pd.merge_asof(
