@@ -16,8 +16,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     overrides = {
         "HEADWATER__SPARK__MASTER": "local[2]",
         "HEADWATER__SPARK__SHUFFLE_PARTITIONS": "2",
-        "HEADWATER__SPARK__DRIVER_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=400m",
         # Short programs: the quick compiler alone, with a code cache that does not thrash (its default is 48 MB).
+        "HEADWATER__SPARK__DRIVER_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=400m",
         "HEADWATER__LAKE": str(base / "tables"),
         "HEADWATER__LANDING": str(base / "landing"),
         "HEADWATER__TRACKING_URI": f"sqlite:///{base}/mlflow.db",
