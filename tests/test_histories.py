@@ -1,7 +1,7 @@
 """On random histories of loads: incremental = full = oracle, and the point-in-time join = the oracle's look-up.
 
 A history is what one small table went through: rows late, twice, corrected, out of order, moved to another entity or
-time, with NULL keys and times. Forty histories share a Spark frame: the history's number is one of the join keys.
+time, with NULL keys and times. Thirty-four histories share a Spark frame: the history's number is one of the join keys.
 """
 
 import random
@@ -23,7 +23,7 @@ from features.events import build_events
 from features.rows import build_rows
 from features.spans import bounds_of, build_extent, build_spans, in_spans
 
-HISTORIES = 40
+HISTORIES = 34
 HOPS = 12
 ENTITY = Entity("thing", ("history", "k"))
 SILVER = "history int, id int, k string, _at bigint, _known bigint, n int, x double, s string, d decimal(10,2)"
