@@ -242,5 +242,5 @@ def _merge(lake: Lake, batch: _Batch, resolved: DataFrame, bounds: Sequence[str]
     contract = batch.contract
     provenance = [name for name in contract.grain if name not in contract.column_names]
     source = resolved.where("_is_written").select(*contract.column_names, "_known_at", *provenance)
-    target = Target(lake.path("silver", contract.name), contract.grain, bounds)
+    target = Target(lake.path("silver", contract.name), contract.grain, bounds, contract.partition_by)
     return merge_rows(lake.spark, target, source, Stamp(contract.name, run, batch.generation, batch.until))
