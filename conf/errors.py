@@ -66,12 +66,20 @@ class LakeBusy(HeadwaterError, Retryable):
     exit_code = 3
 
 
+class LeaseLost(HeadwaterError, Retryable):
+    """The JVM that held the lake's lease is gone; another writer may be at work."""
+
+
 class DataError(HeadwaterError):
     """Data broke a promise that the job relies on."""
 
 
 class ExpectationFailed(DataError):
     """Rows broke an expectation whose action is ``fail``; nothing of the batch was written to silver."""
+
+
+class DataNotClean(DataError):
+    """The data is not fit to train on: a load failed, or a layer lags behind its source."""
 
 
 class FileRejected(DataError):
@@ -86,6 +94,10 @@ class NotFound(HeadwaterError):
     """A table, view, model or version that was asked for does not exist yet."""
 
     exit_code = 2
+
+
+class NoChampion(NotFound):
+    """No version of the model has passed the gate yet."""
 
 
 class TrainingError(HeadwaterError):

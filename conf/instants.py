@@ -1,6 +1,9 @@
 """Instants: always UTC, written ISO with Z, reckoned in microseconds since 1970."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from conf.durations import EPOCH, MICROSECOND
 from conf.errors import UsageError
@@ -38,3 +41,13 @@ def instant_to_micros(instant: datetime) -> int:
 def micros_to_instant(micros: int) -> datetime:
     """Return the instant of microseconds since 1970-01-01T00:00Z."""
     return EPOCH + timedelta(microseconds=micros)
+
+
+def _read(value: object) -> datetime:
+    try:
+        return as_utc(value) if isinstance(value, datetime) else parse_instant(str(value))
+    except UsageError as error:
+        raise ValueError(f"{error.what}; {error.hint}") from None
+
+
+Instant = Annotated[datetime, BeforeValidator(_read)]

@@ -1,15 +1,13 @@
 """A model declaration: ``conf/models/NAME.yml``, from the spine it is asked about to the gate it must pass."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from conf.durations import Duration
-from conf.instants import parse_instant
+from conf.instants import Instant
 from conf.yaml_file import Declared, Name
 
-Instant = Annotated[datetime, BeforeValidator(lambda text: parse_instant(str(text)))]
 CLASSIFICATION_METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1")
 REGRESSION_METRICS = ("rmse", "mae", "r2")
 SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})

@@ -16,12 +16,20 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, SecretStr, model_validator
 
+from conf.durations import Duration
 from conf.errors import ConfigError, Problem, UsageError
+from conf.instants import Instant
 from conf.yaml_file import Declared, build, read_yaml
 
 OVERRIDE = "HEADWATER__"
 SECRET_LIKE = re.compile(r"(?i)secret|password|token|access[.]?key|credential")
 ROOT = Path(__file__).resolve().parent.parent
+AIRFLOW_FACTS = {
+    "dag": "HEADWATER_DAG_ID",
+    "dag_run": "HEADWATER_DAG_RUN_ID",
+    "task": "HEADWATER_TASK_ID",
+    "try": "HEADWATER_TRY_NUMBER",
+}
 
 
 class SparkSettings(Declared):
@@ -56,6 +64,30 @@ class ServerSettings(Declared):
     port: int = Field(5000, ge=1024, le=65535)
 
 
+class AirflowSettings(ServerSettings):
+    """Where Airflow's UI listens, when the DAGs run and how they fail. A schedule is a cron line in UTC, or null for none.
+
+    ``start_at`` and ``end_at`` bound the scheduled intervals of ``incremental_load``; with ``catchup`` those missed
+    are made up for. ``lease_wait`` is how long a task waits for a writer outside Airflow.
+    """
+
+    port: int = Field(8080, ge=1024, le=65535)
+    incremental_load: str | None = "30 11 * * *"
+    retrain: str | None = "0 13 * * 1"
+    maintenance: str | None = "0 3 * * 0"
+    start_at: Instant | None = None
+    end_at: Instant | None = None
+    catchup: bool = False
+    retries: int = Field(2, ge=0)
+    retry_delay: Duration = Field(default="1m", validate_default=True)
+    max_retry_delay: Duration = Field(default="30m", validate_default=True)
+    timeout: Duration = Field(default="6h", validate_default=True)
+    lease_wait: Duration = Field(default="10m", validate_default=True)
+    pool: str = "headwater_writer"
+    owner: str = "headwater"
+    tags: tuple[str, ...] = ()
+
+
 class Settings(Declared):
     """Everything a job must be told about its surroundings. Paths are URIs, or absolute local paths."""
 
@@ -67,6 +99,7 @@ class Settings(Declared):
     artifacts: str
     spark: SparkSettings = SparkSettings()
     mlflow: ServerSettings = ServerSettings()
+    airflow: AirflowSettings = AirflowSettings()
 
     @property
     def tracking(self) -> str:
@@ -131,6 +164,22 @@ def load_settings(project: Path, env: str, environ: Mapping[str, str] | None = N
 def secret_properties(settings: Settings) -> dict[str, str]:
     """Return the Spark properties whose values come from environment variables. Never log them."""
     return {name: os.environ[variable] for name, variable in settings.spark.secrets.items()}
+
+
+def airflow_facts() -> dict[str, str]:
+    """Return by which task of which DAG run this process was started; empty outside Airflow."""
+    return {name: os.environ[variable] for name, variable in AIRFLOW_FACTS.items() if variable in os.environ}
+
+
+def airflow_variables() -> dict[str, str]:
+    """Return the variables, as Airflow's templates, by which a task's process knows who started it."""
+    templates = ("{{ dag.dag_id }}", "{{ run_id }}", "{{ task.task_id }}", "{{ ti.try_number }}")
+    return dict(zip(AIRFLOW_FACTS.values(), templates, strict=True))
+
+
+def project_variables(settings: Settings) -> dict[str, str]:
+    """Return the variables that stand in for ``--project`` and ``--env``."""
+    return {"HEADWATER_PROJECT": str(settings.project), "HEADWATER_ENV": settings.env}
 
 
 def child_environment(**extra: str) -> dict[str, str]:

@@ -4,9 +4,14 @@ Each setting and its reason: ARCHITECTURE.md, "Settings that matter".
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
-from conf.settings import ROOT, Settings
+from conf.errors import EnvironmentProblem
+from conf.java import JAVA_HINT, java_problem, java_version
+from conf.settings import ROOT, Settings, child_environment, secret_properties
 
 DELTA_VERSION = "4.4.0"
 JAR_SHA256 = {
@@ -35,6 +40,32 @@ def wrong_jars(folder: Path = JAR_FOLDER) -> tuple[str, ...]:
 def class_archive(java_version: str, folder: Path = JAR_FOLDER) -> Path:
     """Where the class archive of this Java and these jars lies; with it (AppCDS) Spark starts in half the time."""
     return folder / f"headwater-java{java_version}-delta{DELTA_VERSION}.jsa"
+
+
+def find_archive() -> Path | None:
+    """Return the class archive made for the Java that will start, if there is one.
+
+    Raises
+    ------
+    EnvironmentProblem : when Java is missing or too old
+    """
+    environ = child_environment()
+    version = java_version(environ)
+    problem = java_problem(version, environ.get("JAVA_HOME", ""))
+    if problem:
+        raise EnvironmentProblem(problem, JAVA_HINT)
+    archive = class_archive(version)
+    return archive if archive.is_file() else None
+
+
+@contextmanager
+def properties_file(settings: Settings) -> Iterator[Path]:
+    """Write the Spark properties, secrets too, to a file that this user alone can read, while the body runs."""
+    properties = spark_properties(settings, find_archive()) | secret_properties(settings)
+    with NamedTemporaryFile("w", prefix="headwater-", suffix=".properties", encoding="utf-8") as file:
+        file.writelines(f"{name}={_escaped(value)}\n" for name, value in properties.items())
+        file.flush()
+        yield Path(file.name)
 
 
 def spark_properties(settings: Settings, archive: Path | None = None) -> dict[str, str]:
@@ -78,6 +109,11 @@ def spark_properties(settings: Settings, archive: Path | None = None) -> dict[st
     else:
         properties |= {"spark.jars": ",".join(jars), "spark.executor.extraJavaOptions": "-Duser.timezone=UTC"}
     return properties | {name: _text(value) for name, value in settings.spark.properties.items()}
+
+
+def _escaped(value: str) -> str:
+    """Write a value so that Java's Properties read it as it is."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n")
 
 
 def _text(value: str | int | float | bool) -> str:

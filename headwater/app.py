@@ -5,6 +5,9 @@ from typing import Annotated
 import typer
 
 from headwater.work import Options
+from pipelines.outcome import Outcome
+
+NOTHING_TO_DO = 99
 
 app = typer.Typer(
     name="headwater",
@@ -15,6 +18,7 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+SkipUnchanged = Annotated[bool, typer.Option("--skip-unchanged", help="Exit with 99 where there was nothing to do.")]
 Wait = Annotated[float, typer.Option("--wait", help="Seconds to wait for another writer of the lake.", min=0)]
 
 
@@ -26,3 +30,9 @@ def common(
 ) -> None:
     """Headwater: a lakehouse ML feature pipeline with experiment tracking."""
     context.obj = Options(project, env)
+
+
+def exit_if_unchanged(outcome: Outcome, is_asked: bool) -> None:
+    """Where ``--skip-unchanged`` was given, end with 99 when no row was written."""
+    if is_asked and outcome != Outcome.APPLIED:
+        raise typer.Exit(NOTHING_TO_DO)

@@ -1,7 +1,7 @@
 """The command line: ``headwater COMMAND``. Results go to stdout, progress and errors to stderr.
 
 Exit codes: 0 done, also when there was nothing to do; 1 the job failed; 2 wrong usage or configuration; 3 another
-writer holds the lake.
+writer holds the lake; 99 there was nothing to do, where ``--skip-unchanged`` asked to say so.
 """
 
 import sys
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pyspark.errors import AnalysisException
 
 from conf.errors import HeadwaterError
-from headwater import commands_data, commands_model, demo
+from headwater import commands_airflow, commands_data, commands_model, commands_ops, demo
 from headwater.app import app
 from headwater.output import stderr
 
 _HOISTED = ("--project", "--env")
-COMMANDS = (commands_data, commands_model, demo)
+COMMANDS = (commands_data, commands_model, commands_ops, commands_airflow, demo)
 
 
 def main() -> None:

@@ -9,12 +9,11 @@ import typer
 from conf.errors import ConfigError, UsageError
 from conf.instants import parse_instant
 from features.definitions import FeatureView
-from headwater.app import Json, Wait, app
+from headwater.app import Json, SkipUnchanged, Wait, app, exit_if_unchanged
 from headwater.output import print_csv, print_json, print_table, stderr
-from headwater.work import Options, Work, reading, writing
+from headwater.work import Options, Work, leased, reading, writing
 from pipelines.gold import GoldReport, is_complete, materialize
 from pipelines.history import read_history
-from pipelines.lease import hold_lease
 from pipelines.ledger import data_clock
 from pipelines.load import Stage, TableLoad, load_tables
 from pipelines.lookup import read_features
@@ -53,6 +52,7 @@ def load(
     context: typer.Context,
     tables: Tables = None,
     only: Annotated[str | None, typer.Option(help="bronze or silver: one stage alone.")] = None,
+    skip_unchanged: SkipUnchanged = False,
     wait: Wait = 0,
     is_json: Json = False,
 ) -> None:
@@ -63,13 +63,16 @@ def load(
     if only not in (None, "bronze", "silver"):
         raise UsageError(f"--only {only}", "it is bronze or silver")
     stage: Stage | None = only  # type: ignore[assignment]
-    with writing(replace(context.obj, wait_seconds=wait), "load") as work:
+    with writing(replace(context.obj, wait_seconds=wait), f"load {only}" if only else "load") as work:
         contracts = [work.project.contract(name) for name in tables or sorted(work.project.contracts)]
+        work.tables = [contract.name for contract in contracts]
         loads = load_tables(work.lake, contracts, stage, work.run, work.say)
+        work.outcome = worst([done.outcome for done in loads])
     if is_json:
         print_json(load_json(loads))
     else:
         print_loads(loads)
+    exit_if_unchanged(work.outcome, skip_unchanged)
 
 
 def load_json(loads: Sequence[TableLoad]) -> dict[str, Any]:
@@ -133,6 +136,7 @@ def materialize_command(
     views: Views = None,
     full: Annotated[bool, typer.Option("--full", help="Make every row anew; the result is the same.")] = False,
     through: Annotated[str | None, typer.Option(help="Complete the tables through this instant (UTC).")] = None,
+    skip_unchanged: SkipUnchanged = False,
     wait: Wait = 0,
     is_json: Json = False,
 ) -> None:
@@ -144,11 +148,14 @@ def materialize_command(
         chosen = chosen_views(work.project, views)
         work.say(f"materializing {', '.join(view.name for view in chosen)}")
         until = parse_instant(through) if through else None
+        work.tables = [view.name for view in chosen]
         reports = materialize(work.project, work.lake, chosen, until, work.run, is_full=full)
+        work.outcome = worst([report.commit.outcome for report in reports])
     if is_json:
         print_json(gold_json(reports))
     else:
         print_gold(reports)
+    exit_if_unchanged(work.outcome, skip_unchanged)
 
 
 def chosen_views(project: Project, names: Sequence[str] | None) -> list[FeatureView]:
@@ -243,7 +250,7 @@ def features_get(
 def _complete(work: Work, view: FeatureView, moment: Any, wait: float) -> None:
     """Materialize the view through the moment, taking the lease only when there is something to do."""
     if not is_complete(work.project, work.lake, view, moment):
-        with hold_lease(work.lake.spark, work.project.settings, wait):
+        with leased(work, wait):
             materialize(work.project, work.lake, [view], moment, work.run)
 
 

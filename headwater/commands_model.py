@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from conf.errors import NoChampion
 from conf.instants import parse_instant
-from headwater.app import Json, Wait, app
+from headwater.app import NOTHING_TO_DO, Json, SkipUnchanged, Wait, app, exit_if_unchanged
 from headwater.doctor import diagnose
 from headwater.output import print_json, print_table, stderr
 from headwater.serve import serve_tracking
@@ -25,6 +26,7 @@ AsOf = Annotated[str | None, typer.Option("--as-of", help="The instant to preten
 def job_of(work: Work, model: str) -> ModelJob:
     """Return the job on one model; a model that is not declared is an error at once."""
     work.project.model(model)
+    work.tables = [model]
     return ModelJob(work.project, work.lake, model, work.run)
 
 
@@ -74,6 +76,7 @@ def train_command(
     with writing(replace(context.obj, wait_seconds=wait), "train") as work:
         work.say(f"training {model}")
         report = train(job_of(work, model), parse_instant(as_of) if as_of else None, not no_promote)
+        work.outcome = report.outcome
     print_json(report) if is_json else print_training(report)
 
 
@@ -82,6 +85,7 @@ def promote_command(
     context: typer.Context,
     model: Model,
     version: Annotated[int | None, typer.Option(help="The version to gate; default: the newest.", min=1)] = None,
+    airflow_run: Annotated[str | None, typer.Option(help="Gate the version that this DAG/RUN trained.")] = None,
     wait: Wait = 0,
     is_json: Json = False,
 ) -> None:
@@ -90,7 +94,7 @@ def promote_command(
     Example: headwater promote late_arrival --version 3
     """
     with writing(replace(context.obj, wait_seconds=wait), "promote") as work:
-        report = promote(job_of(work, model), version)
+        report = promote(job_of(work, model), version, airflow_run)
     print_json(report) if is_json else print_gate(report)
 
 
@@ -101,6 +105,7 @@ def score_command(
     since: Annotated[str | None, typer.Option("--from", help="First prediction_at; default: not yet scored.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="End of prediction_at, not included.")] = None,
     as_of: AsOf = None,
+    skip_unchanged: SkipUnchanged = False,
     wait: Wait = 0,
     is_json: Json = False,
 ) -> None:
@@ -111,8 +116,16 @@ def score_command(
     asked = [parse_instant(text) if text else None for text in (since, until, as_of)]
     with writing(replace(context.obj, wait_seconds=wait), "score") as work:
         work.say(f"scoring {model}")
-        report = score(job_of(work, model), *asked)
+        try:
+            report = score(job_of(work, model), *asked)
+        except NoChampion as nobody:
+            if not skip_unchanged:
+                raise
+            work.say(f"nothing to do: {nobody}")
+            raise typer.Exit(NOTHING_TO_DO) from None
+        work.outcome = report.commit.outcome
     print_json(score_json(report)) if is_json else print_score(report)
+    exit_if_unchanged(work.outcome, skip_unchanged)
 
 
 @app.command()

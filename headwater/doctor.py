@@ -71,6 +71,7 @@ def diagnose(settings: Settings) -> Diagnosis:
         check_folder("tracking_uri", _tracking_folder(settings.shown_tracking_uri), is_written=True),
         check_folder("artifacts", settings.artifacts, is_written=True),
         check_port(settings.mlflow),
+        check_port(settings.airflow, "airflow"),
         check_time_zone(),
     )
     return Diagnosis(settings.lake, settings.landing, settings.shown_tracking_uri.removeprefix("file://"), checks)
@@ -158,9 +159,10 @@ def check_folder(name: str, path: str, is_written: bool) -> Check:
     return Check(name, True, f"{path}, {free:.0f} GB free")
 
 
-def check_port(server: ServerSettings) -> Check:
-    """The port of the MLflow server is free, or an MLflow server answers there."""
+def check_port(server: ServerSettings, section: str = "mlflow") -> Check:
+    """The port of a server of ours, MLflow's or Airflow's, is free, or such a server answers there."""
     where = f"{server.host}:{server.port}"
+    name, program = ("port", "MLflow") if section == "mlflow" else (f"{section}_port", section.capitalize())
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -168,24 +170,23 @@ def check_port(server: ServerSettings) -> Check:
         except OSError:
             pass
         else:
-            return Check("port", True, f"{where} is free")
-    version = _mlflow_version(server)
-    if version:
-        return Check("port", True, f"{where}: an MLflow server {version} runs there")
-    fix = f"stop that program, or use another port: HEADWATER__MLFLOW__PORT={_free_port(server.host)}"
-    return Check("port", False, f"{where} is taken by a program that is not MLflow", fix)
+            return Check(name, True, f"{where} is free")
+    if _answers_as(server, section):
+        return Check(name, True, f"{where}: a server of {program} runs there")
+    fix = f"stop that program, or use another port: HEADWATER__{section.upper()}__PORT={_free_port(server.host)}"
+    return Check(name, False, f"{where} is taken by a program that is not {program}", fix)
 
 
-def require_port(server: ServerSettings) -> None:
+def require_port(server: ServerSettings, section: str = "mlflow") -> None:
     """Stop before a server is started where it could not listen.
 
     Raises
     ------
-    EnvironmentProblem : when the port is taken, also by an MLflow server
+    EnvironmentProblem : when the port is taken, also by a server of the same kind
     """
-    check = check_port(server)
+    check = check_port(server, section)
     if not check.ok or not check.detail.endswith("is free"):
-        fix = check.fix or f"stop it, or use another port: HEADWATER__MLFLOW__PORT={_free_port(server.host)}"
+        fix = check.fix or f"stop it, or use another port: HEADWATER__{section.upper()}__PORT={_free_port(server.host)}"
         raise EnvironmentProblem(check.detail, fix)
 
 
@@ -209,17 +210,18 @@ def _can_write(folder: Path) -> bool:
         return False
 
 
-def _mlflow_version(server: ServerSettings) -> str:
+def _answers_as(server: ServerSettings, section: str) -> bool:
+    """Ask for the server's version: MLflow says it as a word, Airflow as JSON."""
     connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
     try:
-        connection.request("GET", "/version")
+        connection.request("GET", "/version" if section == "mlflow" else "/api/v2/version")
         answer = connection.getresponse()
         text = answer.read(100).decode("ascii", "replace").strip()
     except (OSError, http.client.HTTPException):
-        return ""
+        return False
     finally:
         connection.close()
-    return text if answer.status == http.client.OK and text[:1].isdigit() else ""
+    return answer.status == http.client.OK and (text[:1].isdigit() if section == "mlflow" else text[:1] == "{")
 
 
 def _free_port(host: str) -> int:

@@ -162,6 +162,13 @@ def land_one_late_one_twice(landing: Path) -> Delivery:
     )
 
 
+def land_days(landing: Path, days: Sequence[date]) -> Delivery:
+    """Land what came from the outcomes of the day before ``days`` to theirs: outcomes, schedules, weather."""
+    files = _land_between(landing, days[0] - DAY, delivery_time(days[-1]))
+    files += [land_day(landing, day) for day in days]
+    return Delivery(f"the flights of {days[0]} to {days[-1]}, on time", tuple(files))
+
+
 INCREMENTS: tuple[Callable[[Path], Delivery], ...] = (
     land_one_day_missing,
     land_one_file_damaged,

@@ -1,19 +1,25 @@
-"""What every command begins with: the project, a session, and for writers the lake's lease."""
+"""What every command begins with: the project, a session, and for writers the lake's lease and a row in the journal."""
 
 import importlib.metadata
 import subprocess
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from conf.settings import ROOT, Settings, env_name, find_project, load_settings
+from conf.errors import LeaseLost
+from conf.instants import format_instant
+from conf.settings import ROOT, Settings, airflow_facts, env_name, find_project, load_settings
 from headwater.output import stderr
+from pipelines.executors import describe_executors
+from pipelines.journal import ended_run, killed_run, write_runs
 from pipelines.lake import Lake
-from pipelines.lease import check_free, hold_lease
+from pipelines.lease import check_free, check_lease, hold_lease
+from pipelines.outcome import Outcome
 from pipelines.project import Project, check, load_project
 from pipelines.session import close_session, has_session, open_session
 
@@ -39,13 +45,15 @@ class Options:
         return project
 
 
-@dataclass(frozen=True)
+@dataclass
 class Work:
-    """One command at work: what it works on, who it is, and how it says what it is doing."""
+    """One command at work: what it works on, who it is, how it says what it does, and what the journal will say."""
 
     project: Project
     lake: Lake
     run: dict[str, Any]
+    outcome: Outcome | None = None
+    tables: Sequence[str] = ()
 
     def say(self, message: str) -> None:
         if stderr.is_terminal:
@@ -64,33 +72,61 @@ def reading(options: Options, job: str) -> Iterator[Work]:
 
 @contextmanager
 def writing(options: Options, job: str) -> Iterator[Work]:
-    """Open a session and hold the lake's lease.
+    """Open a session, hold the lake's lease, and enter into the journal how the job ended.
 
     Raises
     ------
     LakeBusy : when another process writes to the lake
+    LeaseLost : when the JVM ended before the job did
     """
     project = options.load()
     check_free(project.settings, options.wait_seconds)
-    with _spark(project, job) as work, hold_lease(work.lake.spark, project.settings, options.wait_seconds):
+    with _spark(project, job) as work, leased(work, options.wait_seconds):
         yield work
+
+
+@contextmanager
+def leased(work: Work, wait_seconds: float) -> Iterator[None]:
+    """Hold the lake's lease while the body runs, and enter into the journal how it ended."""
+    lake = work.lake
+    with hold_lease(lake.spark, lake.settings, wait_seconds, work.run) as died:
+        killed = killed_run(died) if died else None
+        if killed is not None:
+            write_runs(lake, [killed], work.run)
+        try:
+            yield
+        except BaseException as error:
+            check_lease(lake.spark)
+            reason = str(error).strip() or type(error).__name__
+            write_runs(lake, [ended_run(work.run, _now(), None, work.tables, reason)], work.run)
+            raise
+        check_lease(lake.spark)
+        write_runs(lake, [ended_run(work.run, _now(), work.outcome, work.tables, None)], work.run)
+        if not lake.settings.spark.is_local:
+            work.say(describe_executors(lake.spark))
 
 
 @contextmanager
 def _spark(project: Project, job: str) -> Iterator[Work]:
     is_ours = not has_session()
+    run = run_facts(job)
+    task = "/".join(run[name] for name in ("dag", "dag_run", "task") if name in run)
+    name = f"headwater {job}" + (f" · {task} · try {run['try']}" if task else "")
     with stderr.status("starting Spark"):
-        spark = open_session(project.settings, f"headwater {job}")
+        spark = open_session(project.settings, name)
     try:
-        yield Work(project, Lake(spark, project.settings), run_facts(job))
+        yield Work(project, Lake(spark, project.settings), run | {"spark_app": spark.sparkContext.applicationId})
     finally:
         if is_ours:
-            close_session()
+            with suppress(LeaseLost):
+                check_lease(spark)
+                close_session()
 
 
 def run_facts(job: str) -> dict[str, Any]:
-    """Return who a commit is made by: run id, job, code version."""
-    return {"run": uuid.uuid4().hex, "job": job, "code": code_version()}
+    """Return who a commit is made by: run id, job, code version, when it began, and under Airflow dag, run and try."""
+    started = format_instant(_now())
+    return {"run": uuid.uuid4().hex, "job": job, "code": code_version(), "started_at": started, **airflow_facts()}
 
 
 @cache
@@ -101,3 +137,7 @@ def code_version() -> str:
         ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
     )
     return f"{version}+{done.stdout.strip()}" if done.returncode == 0 else version
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

@@ -163,6 +163,16 @@ def merge_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: St
     return _write(spark, target, merge.execute, stamp)
 
 
+def append_rows(spark: SparkSession, path: str, rows: DataFrame, stamp: Stamp) -> Commit:
+    """Add rows to a journal, which has no key; only for what happens once."""
+    return _write(spark, Target(path, ()), lambda: rows.write.format("delta").mode("append").save(path), stamp)
+
+
+def compact(spark: SparkSession, path: str, stamp: Stamp) -> Commit:
+    """Gather small files into few; no row changes."""
+    return _write(spark, Target(path, ()), DeltaTable.forPath(spark, path).optimize().executeCompaction, stamp)
+
+
 def _append(target: Target, source: DataFrame) -> None:
     """What a MERGE into a table without rows comes to, at half the cost; its transaction keeps it from repeating."""
     if target.partition_by:  # one task a partition, hence one file, as MERGE does

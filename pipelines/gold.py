@@ -67,6 +67,7 @@ class _Task:
     contract: Contract
     fingerprint: str
     source_version: int
+    changed_version: int
     through: datetime
     is_known: bool = False
     is_same_meaning: bool = False
@@ -76,7 +77,7 @@ class _Task:
 
     @property
     def is_done(self) -> bool:
-        return self.is_same_meaning and self.cursor >= self.source_version and self.previous == self.through
+        return self.is_same_meaning and self.cursor >= self.changed_version and self.previous == self.through
 
     @property
     def grain(self) -> tuple[str, ...]:
@@ -127,7 +128,8 @@ def _plan(project: Project, lake: Lake, view: FeatureView, asked: datetime | Non
     if asked is None:
         raise NotFound(f"silver.{view.source} has no known time yet", "land files for it and run `headwater load`")
     meaning = fingerprint(view, contract)
-    task = _Task(view, contract, meaning, lake.version("silver", view.source), asked)
+    newest, changed = lake.version("silver", view.source), lake.changed_version("silver", view.source)
+    task = _Task(view, contract, meaning, newest, changed, asked)
     if not lake.exists("gold", view.name):
         return task
     standing = lake.standing("gold", view.name)

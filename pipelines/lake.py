@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.errors import NotFound
 from conf.settings import Settings
 from pipelines.delta_io import is_table, read_table
-from pipelines.log import Standing, read_standing, table_id, table_version
+from pipelines.log import Standing, changed_version, read_standing, table_id, table_version
 
 LAYERS = ("bronze", "silver", "quarantine", "gold", "ops")
 
@@ -28,6 +28,10 @@ class Lake:
     def version(self, layer: str, name: str) -> int:
         """Return the table's newest version; -1 when there is no table."""
         return table_version(self.spark, self.path(layer, name))
+
+    def changed_version(self, layer: str, name: str) -> int:
+        """Return the newest version that changed a row; -1 when there is no table."""
+        return changed_version(self.spark, self.path(layer, name))
 
     def table_id(self, layer: str, name: str) -> str:
         return table_id(self.spark, self.path(layer, name))

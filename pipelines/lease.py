@@ -14,15 +14,16 @@ import struct
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from conf.errors import LakeBusy
+from conf.errors import LakeBusy, LeaseLost
 from conf.instants import format_instant
 from conf.settings import Settings
 
@@ -54,8 +55,10 @@ def check_free(settings: Settings, wait_seconds: float = 0) -> None:
 
 
 @contextmanager
-def hold_lease(spark: SparkSession, settings: Settings, wait_seconds: float = 0) -> Iterator[None]:
-    """Hold the lake's lease while the body runs.
+def hold_lease(
+    spark: SparkSession, settings: Settings, wait_seconds: float = 0, run: Mapping[str, Any] | None = None
+) -> Iterator[dict[str, Any] | None]:
+    """Hold the lake's lease while the body runs; yield what the last holder said of itself if it died holding it.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def hold_lease(spark: SparkSession, settings: Settings, wait_seconds: float = 0)
     jvm: Any = spark._jvm
     properties = jvm.java.lang.System.getProperties()
     if properties.get(_PROPERTY) is not None:
-        yield
+        yield None
         return
     channel = jvm.java.io.RandomAccessFile(str(lock), "rw").getChannel()
     deadline = time.monotonic() + wait_seconds
@@ -76,31 +79,64 @@ def hold_lease(spark: SparkSession, settings: Settings, wait_seconds: float = 0)
             raise _busy(lock, _holding_process(lock))
         time.sleep(0.2)
     properties.put(_PROPERTY, held)
-    _describe(lock)
+    died = _holder(lock)
+    _describe(lock, run or {})
     try:
-        yield
+        yield died
     finally:
+        check_lease(spark)
+        _said(lock).unlink(missing_ok=True)
         properties.remove(_PROPERTY)
         held.release()
         channel.close()
 
 
-def _describe(lock: Path) -> None:
+def check_lease(spark: SparkSession) -> None:
+    """Make sure that the JVM lives, and with it the lease that this process took.
+
+    To be called before what is written elsewhere than into the lake, such as a model's version or alias.
+
+    Raises
+    ------
+    LeaseLost
+    """
+    try:
+        jvm: Any = spark._jvm
+        jvm.java.lang.System.nanoTime()
+    except (Py4JError, OSError) as error:
+        what = "Spark's JVM ended before the job did, and with it the lease on the lake"
+        hint = "was it killed, or out of memory (spark.driver_memory)? Run the same command again: nothing is lost"
+        raise LeaseLost(what, hint) from error
+
+
+def _describe(lock: Path, run: Mapping[str, Any]) -> None:
     facts = {
+        **run,
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "command": " ".join(Path(word).name if i == 0 else word for i, word in enumerate(sys.argv)),
         "since": format_instant(datetime.now(UTC).replace(microsecond=0)),
     }
-    (lock.parent / "holder.json").write_text(json.dumps(facts), encoding="utf-8")
+    _said(lock).write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _said(lock: Path) -> Path:
+    return lock.parent / "holder.json"
+
+
+def _holder(lock: Path) -> dict[str, Any] | None:
+    """Return what the holder wrote of itself: None when it let go, or was killed while it wrote."""
+    try:
+        return dict(json.loads(_said(lock).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
 
 
 def _busy(lock: Path, pid: int | None) -> LakeBusy:
-    try:
-        facts = json.loads((lock.parent / "holder.json").read_text(encoding="utf-8"))
+    facts = _holder(lock)
+    holder = f"process {pid}"
+    if facts is not None:
         holder = f"`{facts['command']}` (pid {facts['pid']} on {facts['host']}) since {facts['since']}"
-    except (OSError, ValueError, KeyError):
-        holder = f"process {pid}"
     return LakeBusy(f"the lake is being written by {holder}", "try again when it has ended, or use --wait SECONDS")
 
 

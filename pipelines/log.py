@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,24 @@ def table_version(spark: SparkSession, path: str) -> int:
     return int(_snapshot(spark, path).version())
 
 
+def changed_version(spark: SparkSession, path: str) -> int:
+    """Return the newest version that brought, changed or removed a row: not one that compacted or moved a cursor."""
+    for version in range(table_version(spark, path), 0, -1):
+        commit = read_commit(spark, path, version)
+        if commit is None or _has_rows(commit):
+            return version
+    return min(table_version(spark, path), 0)
+
+
+def _has_rows(commit: dict[str, Any]) -> bool:
+    if commit.get("operation") not in ("MERGE", "WRITE"):
+        return commit.get("operation") not in ("OPTIMIZE", "VACUUM START", "VACUUM END")
+    counted = ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted", "numOutputRows")
+    metrics = commit.get("operationMetrics", {})
+    known = [int(metrics[name]) for name in counted if name in metrics]
+    return not known or sum(known) > 0
+
+
 def table_id(spark: SparkSession, path: str) -> str:
     """Return the table's own id, which a rebuild does not share."""
     return str(_snapshot(spark, path).metadata().id())
@@ -37,6 +55,11 @@ def table_properties(spark: SparkSession, path: str) -> dict[str, str]:
     configuration = _snapshot(spark, path).metadata().configuration()
     pairs = spark._jvm.scala.jdk.javaapi.CollectionConverters.asJava(configuration)  # type: ignore[union-attr]
     return {str(key): str(pairs[key]) for key in pairs}
+
+
+def table_files(spark: SparkSession, path: str) -> DataFrame:
+    """Return the data files of the newest version. Grain (path); with partitionValues and size in bytes."""
+    return DataFrame(_snapshot(spark, path).allFiles().toDF(), spark).select("path", "partitionValues", "size")
 
 
 def live_files(spark: SparkSession, path: str) -> int:

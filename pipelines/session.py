@@ -6,15 +6,13 @@ nothing is set here.
 
 import sys
 import warnings
-from pathlib import Path
 
 from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
 from conf.errors import EnvironmentProblem
-from conf.java import JAVA_HINT, java_problem, java_version
-from conf.settings import Settings, child_environment, secret_properties, set_environment, use_utc
-from conf.spark_properties import class_archive, jar_paths, spark_properties
+from conf.settings import Settings, secret_properties, set_environment, use_utc
+from conf.spark_properties import find_archive, jar_paths, spark_properties
 
 
 def open_session(settings: Settings, app_name: str = "headwater") -> SparkSession:
@@ -37,7 +35,7 @@ def open_session(settings: Settings, app_name: str = "headwater") -> SparkSessio
     warnings.filterwarnings("ignore", message=".*distutils.*", category=DeprecationWarning)
     conf = SparkConf()
     if not conf.contains("spark.submit.deployMode"):
-        for name, value in (spark_properties(settings, _archive()) | secret_properties(settings)).items():
+        for name, value in (spark_properties(settings, find_archive()) | secret_properties(settings)).items():
             conf.set(name, value)
     spark = SparkSession.builder.config(conf=conf).appName(app_name).getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
@@ -54,14 +52,3 @@ def close_session() -> None:
     active = SparkSession.getActiveSession()
     if active is not None:
         active.stop()
-
-
-def _archive() -> Path | None:
-    """Return the class archive made for the Java that Spark will start, if there is one."""
-    environ = child_environment()
-    version = java_version(environ)
-    problem = java_problem(version, environ.get("JAVA_HOME", ""))
-    if problem:
-        raise EnvironmentProblem(problem, JAVA_HINT)
-    archive = class_archive(version)
-    return archive if archive.is_file() else None

@@ -6,18 +6,19 @@ next run; one that was judged against the standing champion is not judged again.
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from conf.errors import NotFound, TrainingError
 from conf.instants import parse_instant
+from pipelines.lease import check_lease
 from training.evaluate import baseline_scores, evaluate
 from training.gate import Champion, Measured, Verdict, judge
 from training.model_job import ModelJob
 from training.obstacle import find_obstacle
 from training.rows import Rows, collect_rows
-from training.run_record import Version
+from training.run_record import AIRFLOW_TAG, Version
 from training.runs import mark_dead_runs
 from training.tracking import (
     Tracking,
@@ -59,8 +60,9 @@ class PromoteReport:
     verdict: Verdict | None
 
 
-def promote(job: ModelJob, number: int | None = None) -> PromoteReport:
-    """Gate a version, by default the newest, on the holdout it was trained with.
+def promote(job: ModelJob, number: int | None = None, airflow_run: str | None = None) -> PromoteReport:
+    """Gate a version on the holdout it was trained with: the one named, the one that an Airflow run trained, as
+    ``dag/run``, or else the newest.
 
     Raises
     ------
@@ -72,8 +74,21 @@ def promote(job: ModelJob, number: int | None = None) -> PromoteReport:
     versions = find_versions(tracking)
     if not versions:
         raise NotFound(f"the model {job.model} has no version yet", f"run `headwater train {job.model}`")
-    version = versions[0] if number is None else find_version(tracking, number)
+    if number is not None:
+        version = find_version(tracking, number)
+    elif airflow_run is not None:
+        version = _trained_by(airflow_run, versions, job.model)
+    else:
+        version = versions[0]
     return gate_version(job, tracking, version, lambda: _recorded_rows(job, tracking, version))
+
+
+def _trained_by(airflow_run: str, versions: Sequence[Version], model: str) -> Version:
+    for version in versions:
+        if version.tags.get(AIRFLOW_TAG) == airflow_run:
+            return version
+    hint = "run its task `train` first; `headwater ui` shows the tags of the versions"
+    raise NotFound(f"no version of {model} was trained by the Airflow run {airflow_run}", hint)
 
 
 def gate_version(job: ModelJob, tracking: Tracking, version: Version, read_rows: Callable[[], Rows]) -> PromoteReport:
@@ -88,6 +103,7 @@ def gate_version(job: ModelJob, tracking: Tracking, version: Version, read_rows:
         return PromoteReport(job.model, version.number, Step.ALREADY_CHAMPION, holder, standing)
     verdict = standing or _judge(job, tracking, version, champion, read_rows())
     if verdict.is_promoted:
+        check_lease(job.lake.spark)
         set_champion(tracking, version.number)
         return PromoteReport(job.model, version.number, Step.PROMOTED, version.number, verdict)
     step = Step.ALREADY_REFUSED if standing else Step.REFUSED

@@ -34,6 +34,17 @@ class FittedModel:
     requirements: Sequence[str]
 
 
+AIRFLOW_TAG, RUN_TAG = "airflow.run", "headwater.run"
+
+
+def maker_tags(run: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags that say which job a run or a version was made by, and under Airflow which task's try."""
+    tags = {RUN_TAG: str(run["run"])}
+    if "dag_run" in run:
+        tags |= {AIRFLOW_TAG: f"{run['dag']}/{run['dag_run']}", "airflow.task": run["task"], "airflow.try": run["try"]}
+    return tags
+
+
 @dataclass(frozen=True)
 class Version:
     """One registered version. ``tags`` are as they were when it was read."""

@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
-from conf.errors import DataError, GrainError, NotFound, TrainingError, UsageError
+from conf.errors import DataError, GrainError, NoChampion, TrainingError, UsageError
 from conf.instants import format_instant, instant_to_micros, micros_to_instant
 from pipelines.delta_io import Stamp, Target, create_table, merge_new_rows
 from pipelines.literals import sql_literal
@@ -85,14 +85,15 @@ def score(
 
     Raises
     ------
-    NotFound : when there is no champion, or a table has not been loaded
+    NoChampion : when no version has passed the gate yet
+    NotFound : when a table has not been loaded
     DataError : when a row has no prediction_at, or became known only after it; names up to three
     TrainingError : when the champion cannot answer with the features as they are declared now
     """
     tracking = open_tracking(job.project.settings, job.declaration)
     champion = find_champion(tracking)
     if champion is None:
-        raise NotFound(f"the model {job.model} has no champion yet", f"run `headwater train {job.model}`")
+        raise NoChampion(f"the model {job.model} has no champion yet", f"run `headwater train {job.model}`")
     interval = place_interval(as_of or job.clock(job.declaration.spine.table), since, until)
     job.complete_features(interval.as_of)
     spine = TablePin.of(job.lake, "silver", job.declaration.spine.table)
@@ -227,7 +228,9 @@ def _write(scoring: _Scoring, scored: DataFrame, span: tuple[int, int]) -> Commi
     first, last = (sql_literal(micros_to_instant(micros)) for micros in span)
     bounds = [f"t.{PREDICTION_AT} >= {first} AND t.{PREDICTION_AT} <= {last}"]
     target = Target(path, (*scoring.key, MODEL_VERSION), bounds)
-    return merge_new_rows(lake.spark, target, frame, Stamp(scoring.table, scoring.job.run))
+    sources = {pin.full_name: pin.version for pin in (scoring.spine, *scoring.views)}
+    facts = {"model": scoring.job.model, "model_version": scoring.version.number, "sources": sources}
+    return merge_new_rows(lake.spark, target, frame, Stamp(scoring.table, scoring.job.run, extra=facts))
 
 
 def _instant(instant: datetime) -> Column:

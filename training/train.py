@@ -12,6 +12,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from conf.model import ModelDeclaration
+from pipelines.lease import check_lease
 from pipelines.outcome import Outcome
 from training.estimator import (
     estimator_params,
@@ -29,13 +30,14 @@ from training.plots import draw_plots
 from training.promote import PromoteReport, gate_version
 from training.recipe import git_commit, is_git_dirty, recipe_of
 from training.rows import Part, Rows, collect_rows
-from training.run_record import FittedModel, RunRecord, Version
+from training.run_record import FittedModel, RunRecord, Version, maker_tags
 from training.runs import hold_run, mark_dead_runs, read_metrics
 from training.tracking import (
     Tracking,
     find_versions,
     open_tracking,
     register_model,
+    tag_version,
 )
 from training.training_set import (
     TrainingSet,
@@ -81,7 +83,11 @@ def train(job: ModelJob, as_of: datetime | None = None, is_promoting: bool = Tru
     pipeline = make_pipeline(declaration.estimator, declaration.task, rows.inputs.numbers, rows.inputs.texts)
     recipe = recipe_of(declaration, rows, requirements(pipeline))
     known = [version for version in find_versions(tracking) if version.tags.get(RECIPE_TAG) == recipe]
-    version = known[-1] if known else _make_version(job, tracking, _Making(training_set, rows, spec, pipeline, recipe))
+    if known:
+        version = known[-1]
+        tag_version(tracking, version.number, maker_tags(job.run))
+    else:
+        version = _make_version(job, tracking, _Making(training_set, rows, spec, pipeline, recipe))
     gate = gate_version(job, tracking, version, lambda: rows) if is_promoting else None
     bounds = training_set.spec.bounds
     return TrainReport(
@@ -129,6 +135,7 @@ def _make_version(job: ModelJob, tracking: Tracking, making: _Making) -> Version
         requirements(fitted),
     )
     with hold_run(tracking, record) as run_id:
+        check_lease(job.lake.spark)
         return register_model(tracking, run_id, model, tags)
 
 
@@ -165,6 +172,7 @@ def _tags(job: ModelJob, making: _Making) -> dict[str, str]:
     spec = making.spec
     return {
         RECIPE_TAG: making.recipe,
+        **maker_tags(job.run),
         "git_commit": git_commit(),
         **{name: str(spec[name]) for name in ("as_of", "split_at", "train_until", "holdout_until", "feature_service")},
         "training_set_hash": making.rows.content_hash,

@@ -1,0 +1,1 @@
+"""What is declared: settings, data contracts and model declarations, read once into frozen typed objects."""

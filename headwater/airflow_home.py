@@ -1,0 +1,163 @@
+"""Airflow on this machine: a home in the project's folder, its secrets, connection and pool, start and stop."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from conf.errors import EnvironmentProblem
+from conf.settings import ROOT, Settings, child_environment, project_variables
+from headwater.doctor import require_port
+from headwater.output import stderr
+
+USER = "admin"
+CONNECTION = "spark_default"
+STOP_SECONDS = 30
+
+
+def airflow_home(settings: Settings) -> Path:
+    """Return the folder that Airflow keeps its state in: one for each environment of a project."""
+    return Path(settings.project) / "lake" / settings.env / "airflow"
+
+
+def airflow_environment(settings: Settings, is_paused: bool = True) -> dict[str, str]:
+    """Return the environment in which every Airflow process of this home runs; DAGs begin paused or not."""
+    home, port = airflow_home(settings), settings.airflow.port
+    address = f"http://{settings.airflow.host}:{port}"
+    keys = _keys(home)
+    parts = [str(Path(sys.executable).parent), child_environment().get("PATH", "")]
+    return child_environment(
+        **project_variables(settings),
+        PATH=os.pathsep.join(parts),
+        AIRFLOW_HOME=str(home),
+        AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
+        AIRFLOW__CORE__LOAD_EXAMPLES="False",
+        AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION=str(is_paused),
+        AIRFLOW__CORE__PARALLELISM="4",
+        AIRFLOW__CORE__EXECUTOR="LocalExecutor",
+        AIRFLOW__CORE__AUTH_MANAGER="airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS=f"{USER}:admin",
+        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE=str(_passwords(home)),
+        AIRFLOW__CORE__EXECUTION_API_SERVER_URL=f"{address}/execution/",
+        AIRFLOW__CORE__FERNET_KEY=keys["fernet"],
+        AIRFLOW__API__HOST=settings.airflow.host,
+        AIRFLOW__API__PORT=str(port),
+        AIRFLOW__API__BASE_URL=address,
+        AIRFLOW__API__WORKERS="1",
+        AIRFLOW__API__SECRET_KEY=keys["api"],
+        AIRFLOW__API_AUTH__JWT_SECRET=keys["jwt"],
+        AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS="20",
+        AIRFLOW__USAGE_DATA_COLLECTION__ENABLED="False",
+        AIRFLOW__LOGGING__COLORED_CONSOLE_LOG="False",
+        AIRFLOW_CONN_SPARK_DEFAULT=json.dumps({"conn_type": "spark", "host": settings.spark.master}),
+    )
+
+
+def password(settings: Settings) -> str:
+    """Return the password of the user ``admin``, made once and kept in a file only this user can read."""
+    _keys(airflow_home(settings))
+    return str(json.loads(_passwords(airflow_home(settings)).read_text(encoding="utf-8"))[USER])
+
+
+def prepare(settings: Settings, environment: dict[str, str]) -> None:
+    """Bring Airflow's database to its version, and make the pool of one slot that all writers share.
+
+    Raises
+    ------
+    EnvironmentProblem : when Airflow cannot do either
+    """
+    _airflow(environment, "db", "migrate")
+    _airflow(environment, "pools", "set", settings.airflow.pool, "1", "whoever writes to the lake")
+
+
+@contextmanager
+def running(settings: Settings, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run scheduler, DAG processor, API server and triggerer while the body runs; leave no process behind.
+
+    Raises
+    ------
+    EnvironmentProblem : when the port is taken
+    """
+    require_port(settings.airflow, "airflow")
+    log = airflow_home(settings) / "standalone.log"
+    with log.open("ab") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "airflow", "standalone"],
+            env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield server
+    finally:
+        _stop(server, airflow_home(settings))
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Return every process, our own apart, that was started with this AIRFLOW_HOME."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            is_ours = process.pid != os.getpid() and process.environ().get("AIRFLOW_HOME") == str(home)
+            found += [process] if is_ours else []
+    return found
+
+
+def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
+    """Ask the server to stop; then end what is left of it, the tasks that run with their JVMs among them."""
+    with suppress(ProcessLookupError):
+        server.send_signal(signal.SIGINT)
+    deadline = time.monotonic() + STOP_SECONDS
+    while processes_of(home) and time.monotonic() < deadline:
+        if server.poll() is not None:
+            for process in processes_of(home):
+                with suppress(psutil.Error):
+                    process.terminate()
+        time.sleep(0.5)
+    for process in processes_of(home):
+        with suppress(psutil.Error):
+            process.kill()
+    server.wait(timeout=STOP_SECONDS)
+
+
+def _airflow(environment: dict[str, str], *words: str) -> None:
+    command = [sys.executable, "-m", "airflow", *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
+        raise EnvironmentProblem(f"`airflow {' '.join(words)}` failed: {tail}", "look at the AIRFLOW_HOME named above")
+
+
+def _passwords(home: Path) -> Path:
+    return home / "passwords.json"
+
+
+def _keys(home: Path) -> dict[str, Any]:
+    """Return the home's keys; the first time, make them and the password, readable by this user alone."""
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / "secrets.json"
+    if not file.exists():
+        keys = {name: secrets.token_urlsafe(32) for name in ("api", "jwt")}
+        _write_private(_passwords(home), {USER: secrets.token_urlsafe(12)})
+        _write_private(file, {**keys, "fernet": _fernet_key()})
+        stderr.print(f"made the secrets of {home}")
+    return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _fernet_key() -> str:
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode()
+
+
+def _write_private(file: Path, content: dict[str, str]) -> None:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as handle:
+        json.dump(content, handle)

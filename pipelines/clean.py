@@ -1,0 +1,59 @@
+"""Whether the data is fit to train on: its last loads succeeded, and no layer lags behind its source."""
+
+from collections.abc import Iterable, Sequence
+
+from features.definitions import FeatureView
+from pipelines.gold import is_complete
+from pipelines.journal import DONE, read_runs
+from pipelines.lake import Lake
+from pipelines.ledger import FAILED, LOADED, FileRecord, clock_of, read_records
+from pipelines.project import Project
+
+STAGES = ("bronze", "silver")
+
+
+def find_unclean(project: Project, lake: Lake, tables: Sequence[str], views: Sequence[FeatureView]) -> list[str]:
+    """Return every reason not to train on these tables and views; none means the data is clean."""
+    return [
+        *_failed_loads(lake, tables),
+        *(reason for table in tables for reason in _table_reasons(lake, table)),
+        *(reason for view in views for reason in _view_reasons(project, lake, view)),
+    ]
+
+
+def _failed_loads(lake: Lake, tables: Sequence[str]) -> Iterable[str]:
+    """The newest load of each stage that took one of the tables must have succeeded."""
+    runs = [run for run in read_runs(lake) if set(run.tables) & set(tables)]
+    failed = {}
+    for stage in STAGES:
+        of_stage = [run for run in runs if run.job in ("load", f"load {stage}")]
+        if of_stage and of_stage[-1].status != DONE:
+            failed[of_stage[-1].run] = of_stage[-1]
+    for run in failed.values():
+        yield f"the last `{run.job}` {run.status}: {run.reason}"
+
+
+def _table_reasons(lake: Lake, table: str) -> Iterable[str]:
+    if not lake.exists("silver", table):
+        yield f"silver.{table} has never been loaded"
+        return
+    records = read_records(lake, table)
+    newest = max(records, key=_recorded, default=None)
+    if newest is not None and newest.status == FAILED:
+        yield f"the newest delivery of {table} was refused: {newest.file}: {newest.reason}"
+    loads = [record.load for record in records if record.status == LOADED and record.load is not None]
+    if max(loads, default=-1) > lake.standing("silver", table).cursor:
+        yield f"silver.{table} has not read all of bronze.{table}"
+
+
+def _view_reasons(project: Project, lake: Lake, view: FeatureView) -> Iterable[str]:
+    if not lake.exists("silver", view.source):
+        return
+    clock = clock_of(read_records(lake, view.source), lake.standing("silver", view.source).cursor)
+    if clock is None or not is_complete(project, lake, view, clock):
+        yield f"gold.{view.name} has not read all of silver.{view.source}"
+
+
+def _recorded(record: FileRecord) -> tuple[float, bool]:
+    """Order by when a file was judged; among those of one load a refused one counts as the newest."""
+    return (record.recorded_at.timestamp() if record.recorded_at else 0.0, record.status == FAILED)
