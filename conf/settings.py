@@ -65,7 +65,7 @@ class ServerSettings(Declared):
 
 
 class AirflowSettings(ServerSettings):
-    """Where Airflow's UI listens, when the DAGs run and how they fail. A schedule is a cron line in UTC, or null for none.
+    """Where Airflow's UI listens, when the DAGs run, how they fail. A schedule is a cron line in UTC; null is none.
 
     ``start_at`` and ``end_at`` bound the scheduled intervals of ``incremental_load``; with ``catchup`` those missed
     are made up for. ``lease_wait`` is how long a task waits for a writer outside Airflow.

@@ -136,7 +136,7 @@ def test_a_port_that_another_program_holds(taken: ServerSettings) -> None:
 
 def test_a_port_on_which_mlflow_answers_is_well_but_not_to_be_had(answering: ServerSettings) -> None:
     assert check_port(answering).ok
-    with pytest.raises(EnvironmentProblem, match=r"MLflow server 3\.17\.2 runs there"):
+    with pytest.raises(EnvironmentProblem, match="a server of MLflow runs there"):
         require_port(answering)
 
 
