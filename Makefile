@@ -67,7 +67,7 @@ $(PACKAGES): requirements.lock setup/bootstrap.lock | machine
 	@echo "environment: installing packages into $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r setup/bootstrap.lock
-	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock setup/bootstrap.lock
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock setup/bootstrap.lock
 	@touch $@
 
 $(INSTALLED): pyproject.toml $(PACKAGES) | machine

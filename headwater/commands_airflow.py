@@ -1,10 +1,12 @@
 """The commands that run Airflow on this machine: airflow, and the demonstration airflow-demo."""
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from conf.errors import HeadwaterError, UsageError
 from conf.settings import Settings
@@ -14,12 +16,14 @@ from headwater.app import app
 from headwater.demo import demo
 from headwater.doctor import require_port
 from headwater.feeds import land_days
-from headwater.output import print_table, stderr
+from headwater.output import stderr
 from headwater.serve import serving
 from headwater.work import Options
 
-DAGS = ("incremental_load", "retrain", "maintenance")
+DAGS = ("incremental_load", "retrain")
+stdout = Console(highlight=False, soft_wrap=True)
 MORE_DAYS = (date(2013, 11, 8), date(2013, 11, 9), date(2013, 11, 10))
+TASK_FINAL = ("success", "failed", "skipped", "upstream_failed", "removed")
 START_SECONDS, RUN_SECONDS = 180.0, 1200.0
 
 
@@ -88,40 +92,40 @@ def _prepared(settings: Settings, is_paused: bool) -> dict[str, str]:
 
 def _announce(settings: Settings) -> None:
     address = f"http://{settings.airflow.host}:{settings.airflow.port}"
-    stderr.print(
-        f"Airflow of the environment [bold]{settings.env}[/bold]: {address}  user {USER}, password {password(settings)}"
-    )
+    login = f"user {USER}, password {password(settings)}"
+    stderr.print(f"Airflow of the environment [bold]{settings.env}[/bold]: {address}  {login}", soft_wrap=True)
 
 
 def _watch(api: AirflowApi) -> bool:
     """Follow the scheduled load, the retraining that its asset event starts, and one more started by hand."""
-    before = len(api.runs("retrain")) if api.has_dag("retrain") else 0
+    loads, retrainings = (len(api.runs(dag_id)) if api.has_dag(dag_id) else 0 for dag_id in DAGS)
     stderr.rule("[bold]incremental_load runs by its schedule", align="left")
-    loaded = wait_for("incremental_load to end", lambda: _ended(api, "incremental_load", 0), RUN_SECONDS)
-    _show(api, loaded)
+    loaded = _follow(api, "incremental_load", lambda _, place: place == loads)
     stderr.rule("[bold]gold changed: its asset event starts retrain", align="left")
-    retrained = wait_for("retrain to end", lambda: _ended(api, "retrain", before), RUN_SECONDS)
-    _show(api, retrained)
+    retrained = _follow(api, "retrain", lambda _, place: place == retrainings)
     stderr.rule("[bold]once more, by hand: nothing has changed since", align="left")
     again_id = api.trigger("retrain")
-    again = wait_for("the second retrain to end", lambda: _ended_run(api, "retrain", again_id), RUN_SECONDS)
-    _show(api, again)
+    again = _follow(api, "retrain", lambda run, _: run.run_id == again_id)
     states = {task.task_id: task.state for task in api.tasks(again)}
     return (loaded.state, retrained.state, again.state) == ("success",) * 3 and (
         retrained.run_type == "asset_triggered" and states["decide"] == "skipped" and states["train"] == "skipped"
     )
 
 
-def _ended(api: AirflowApi, dag_id: str, before: int) -> DagRun | None:
-    """Return the first run after ``before`` others, once it and all that follow it have ended."""
-    runs = api.runs(dag_id)[before:] if api.has_dag(dag_id) else []
-    return runs[0] if runs and all(run.state in FINAL for run in runs) else None
+def _follow(api: AirflowApi, dag_id: str, is_it: Callable[[DagRun, int], bool]) -> DagRun:
+    """Print a line for each task of a run as it ends, and return the run when it has ended."""
+    shown: set[str] = set()
 
+    def find() -> DagRun | None:
+        runs = api.runs(dag_id) if api.has_dag(dag_id) else []
+        run = next((run for place, run in enumerate(runs) if is_it(run, place)), None)
+        for task in api.tasks(run) if run else []:
+            if task.state in TASK_FINAL and task.task_id not in shown:
+                shown.add(task.task_id)
+                seconds = "" if task.seconds is None else f"{task.seconds:6.1f} s"
+                stdout.print(f"{dag_id:<17} {task.task_id:<11} {task.state:<15} try {task.try_number} {seconds}")
+        return run if run and run.state in FINAL else None
 
-def _ended_run(api: AirflowApi, dag_id: str, run_id: str) -> DagRun | None:
-    return next((run for run in api.runs(dag_id) if run.run_id == run_id and run.state in FINAL), None)
-
-
-def _show(api: AirflowApi, run: DagRun) -> None:
-    rows = [(task.task_id, task.state, task.try_number, task.seconds) for task in api.tasks(run)]
-    print_table(("task", "state", "try", "seconds"), rows, f"{run.dag_id} / {run.run_id}: {run.state} ({run.run_type})")
+    run = wait_for(f"a run of {dag_id} to end", find, RUN_SECONDS)
+    stdout.print(f"{dag_id} / {run.run_id}: {run.state} ({run.run_type})")
+    return run
