@@ -12,7 +12,7 @@ MISSING_JARS := $(if $(filter 2,$(words $(wildcard .jars/delta-*.jar))),,always)
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint lock doctor class-archive clean distclean machine always
+.PHONY: help setup demo airflow airflow-demo cluster-demo test test-long lint lock doctor class-archive clean distclean machine always
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,15 @@ setup: $(INSTALLED) $(JARS) $(ARCHIVE) ## virtual environment, jars and class ar
 
 demo: setup ## the whole loop on real flights, begun afresh in lake/demo
 	$(BIN)/headwater --env demo demo
+
+airflow: setup ## Airflow with the project's DAGs on this machine; ENV=local
+	$(BIN)/headwater --env $(or $(ENV),local) airflow
+
+airflow-demo: setup ## three more days land, Airflow loads them, gold's change starts a retraining; KEEP=1 leaves it up
+	$(BIN)/headwater --env demo airflow-demo
+
+cluster-demo: setup ## the same load on a Spark cluster of two workers, one of which is lost midway
+	$(BIN)/headwater --env cluster cluster-demo
 
 test: setup ## all tests but the long ones
 	$(BIN)/pytest -m "not long"

@@ -75,6 +75,10 @@ class AirflowApi:
         found = self._ask("GET", place)["task_instances"]
         return [TaskTry(task["task_id"], task["state"], task["try_number"], task["duration"]) for task in found]
 
+    def unpause(self, dag_id: str) -> None:
+        """Switch a DAG on."""
+        self._ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+
     def trigger(self, dag_id: str) -> str:
         """Start a run by hand, without a logical date; return its id."""
         return str(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"])

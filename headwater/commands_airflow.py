@@ -1,8 +1,10 @@
 """The commands that run Airflow on this machine: airflow, and the demonstration airflow-demo."""
 
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from threading import Thread
 from typing import Annotated
 
 import typer
@@ -13,16 +15,22 @@ from conf.settings import Settings
 from headwater.airflow_api import FINAL, AirflowApi, DagRun, wait_for
 from headwater.airflow_home import USER, airflow_environment, airflow_home, password, prepare, running
 from headwater.app import app
-from headwater.demo import demo
+from headwater.cluster import Cluster, running_cluster
+from headwater.demo import begin_afresh, demo
 from headwater.doctor import require_port
-from headwater.feeds import land_days
-from headwater.output import stderr
-from headwater.serve import serving
-from headwater.work import Options
+from headwater.feeds import land_days, land_history
+from headwater.output import print_table, stderr
+from headwater.serve import check_not_served, serving
+from headwater.work import Options, reading
+from pipelines.lease import check_free
+from pipelines.query import build_query
 
 DAGS = ("incremental_load", "retrain")
 stdout = Console(highlight=False, soft_wrap=True)
 MORE_DAYS = (date(2013, 11, 8), date(2013, 11, 9), date(2013, 11, 10))
+CLUSTER_DAYS = (date(2013, 10, 31), date(2013, 10, 1))
+SPREAD = "select job, status, outcome, try_number, spread from ops.runs order by started_at"
+POLL_SECONDS = 0.05
 TASK_FINAL = ("success", "failed", "skipped", "upstream_failed", "removed")
 START_SECONDS, RUN_SECONDS = 180.0, 1200.0
 
@@ -80,6 +88,51 @@ def airflow_demo(
                 stderr.print("stopping")
     if not is_good:
         raise HeadwaterError("a DAG run did not end as it should", f"read the logs in {airflow_home(settings)}/logs")
+
+
+@app.command("cluster-demo")
+def cluster_demo(context: typer.Context) -> None:
+    """Start a Spark master and two workers, let Airflow load a month of flights there, and lose a worker midway.
+
+    Example: headwater --env cluster cluster-demo
+    """
+    options: Options = context.obj
+    if options.env != "cluster":
+        raise UsageError("the demonstration begins afresh, so it runs only in its own environment", "use --env cluster")
+    settings = options.load().settings
+    check_free(settings)
+    check_not_served(settings)
+    require_port(settings.airflow, "airflow")
+    begin_afresh(settings)
+    landed = land_history(Path(settings.landing), *CLUSTER_DAYS)
+    stderr.print(f"landed {len(landed.files)} files: {landed.description}")
+    with running_cluster(settings) as cluster, serving(settings):
+        stderr.print(
+            f"Spark master at {settings.spark.master}, {len(cluster.workers)} workers; logs in {cluster.folder}"
+        )
+        with running(settings, _prepared(settings, is_paused=True)):
+            api = AirflowApi(settings)
+            wait_for("Airflow to answer", api.is_up, START_SECONDS)
+            wait_for("the DAG to be parsed", lambda: api.has_dag("incremental_load"), START_SECONDS)
+            _announce(settings)
+            api.unpause("incremental_load")
+            silver = Path(settings.lake) / "silver" / "flights"
+            lost = Thread(target=_lose_worker, args=(cluster, silver), daemon=True)
+            lost.start()
+            loaded = _follow(api, "incremental_load", lambda _, place: place == 0)
+        with reading(options, "query") as work:
+            rows = build_query(work.lake, SPREAD)
+            print_table(rows.columns, [tuple(row) for row in rows.collect()])
+    if loaded.state != "success" or lost.is_alive():
+        raise HeadwaterError("the load did not end as it should", f"read the logs in {airflow_home(settings)}/logs")
+
+
+def _lose_worker(cluster: Cluster, table: Path) -> None:
+    """Kill the second worker as soon as silver writes its first file."""
+    while not any(table.rglob("*.parquet")):
+        time.sleep(POLL_SECONDS)
+    cluster.kill_worker(1)
+    stderr.print("silver is being written: killed the second worker and its executor")
 
 
 def _prepared(settings: Settings, is_paused: bool) -> dict[str, str]:

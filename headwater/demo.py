@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 
 from conf.errors import UsageError
+from conf.settings import Settings
 from headwater.app import app
 from headwater.commands_data import chosen_views, print_gold, print_loads
 from headwater.commands_model import job_of, print_score, print_training
@@ -51,10 +52,7 @@ def demo(context: typer.Context) -> None:
     settings = options.load().settings
     check_free(settings)
     check_not_served(settings)
-    root = Path(settings.landing).parent
-    if root.name != "demo":
-        raise UsageError(f"{root} would be removed", "the landing folder of the demonstration lies in a folder `demo`")
-    shutil.rmtree(root, ignore_errors=True)
+    begin_afresh(settings)
     started = time.monotonic()
     with writing(options, "demo") as work:
         _history(work)
@@ -63,6 +61,20 @@ def demo(context: typer.Context) -> None:
         _score(work)
         _account(work)
     _where_to_look(time.monotonic() - started)
+
+
+def begin_afresh(settings: Settings) -> None:
+    """Remove all that a demonstration's environment holds.
+
+    Raises
+    ------
+    UsageError : when its landing folder does not lie in a folder of the environment's name
+    """
+    root = Path(settings.landing).parent
+    if root.name != settings.env:
+        hint = f"the landing folder of a demonstration lies in a folder `{settings.env}`"
+        raise UsageError(f"{root} would be removed", hint)
+    shutil.rmtree(root, ignore_errors=True)
 
 
 def _history(work: Work) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -101,9 +101,11 @@ def leased(work: Work, wait_seconds: float) -> Iterator[None]:
             write_runs(lake, [ended_run(work.run, _now(), None, work.tables, reason)], work.run)
             raise
         check_lease(lake.spark)
-        write_runs(lake, [ended_run(work.run, _now(), work.outcome, work.tables, None)], work.run)
+        row = ended_run(work.run, _now(), work.outcome, work.tables, None)
         if not lake.settings.spark.is_local:
-            work.say(describe_executors(lake.spark))
+            row = replace(row, spread=describe_executors(lake.spark))
+            work.say(str(row.spread))
+        write_runs(lake, [row], work.run)
 
 
 @contextmanager

@@ -16,13 +16,16 @@ from pipelines.outcome import Outcome
 
 SCHEMA = """run string NOT NULL, job string NOT NULL, status string NOT NULL, outcome string, reason string,
  tables array<string>, started_at timestamp, ended_at timestamp, code string, spark_app string, dag string,
- dag_run string, task string, try_number int"""
+ dag_run string, task string, try_number int, spread string"""
 DONE, FAILED, KILLED = "DONE", "FAILED", "KILLED"
 
 
 @dataclass(frozen=True)
 class RunRow:
-    """One row of ``ops.runs``. ``tables`` are what it worked on, by contract, view or model name."""
+    """One row of ``ops.runs``. ``tables`` are what it worked on, by contract, view or model name.
+
+    ``spread`` says how a cluster's executors shared the work.
+    """
 
     run: str
     job: str
@@ -38,6 +41,7 @@ class RunRow:
     dag_run: str | None = None
     task: str | None = None
     try_number: int | None = None
+    spread: str | None = None
 
 
 def ended_run(
