@@ -14,10 +14,13 @@ STAGES = ("bronze", "silver")
 
 def find_unclean(project: Project, lake: Lake, tables: Sequence[str], views: Sequence[FeatureView]) -> list[str]:
     """Return every reason not to train on these tables and views; none means the data is clean."""
+    records: dict[str, list[FileRecord]] = {}
+    for record in read_records(lake):
+        records.setdefault(record.table_name, []).append(record)
     return [
         *_failed_loads(lake, tables),
-        *(reason for table in tables for reason in _table_reasons(lake, table)),
-        *(reason for view in views for reason in _view_reasons(project, lake, view)),
+        *(reason for table in tables for reason in _table_reasons(lake, table, records.get(table, []))),
+        *(reason for view in views for reason in _view_reasons(project, lake, view, records.get(view.source, []))),
     ]
 
 
@@ -33,11 +36,10 @@ def _failed_loads(lake: Lake, tables: Sequence[str]) -> Iterable[str]:
         yield f"the last `{run.job}` {run.status}: {run.reason}"
 
 
-def _table_reasons(lake: Lake, table: str) -> Iterable[str]:
+def _table_reasons(lake: Lake, table: str, records: Sequence[FileRecord]) -> Iterable[str]:
     if not lake.exists("silver", table):
         yield f"silver.{table} has never been loaded"
         return
-    records = read_records(lake, table)
     newest = max(records, key=_recorded, default=None)
     if newest is not None and newest.status == FAILED:
         yield f"the newest delivery of {table} was refused: {newest.file}: {newest.reason}"
@@ -46,10 +48,10 @@ def _table_reasons(lake: Lake, table: str) -> Iterable[str]:
         yield f"silver.{table} has not read all of bronze.{table}"
 
 
-def _view_reasons(project: Project, lake: Lake, view: FeatureView) -> Iterable[str]:
+def _view_reasons(project: Project, lake: Lake, view: FeatureView, records: Sequence[FileRecord]) -> Iterable[str]:
     if not lake.exists("silver", view.source):
         return
-    clock = clock_of(read_records(lake, view.source), lake.standing("silver", view.source).cursor)
+    clock = clock_of(records, lake.standing("silver", view.source).cursor)
     if clock is None or not is_complete(project, lake, view, clock):
         yield f"gold.{view.name} has not read all of silver.{view.source}"
 

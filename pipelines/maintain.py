@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from pipelines.delta_io import Stamp, compact
 from pipelines.lake import Lake
-from pipelines.log import table_files
+from pipelines.log import live_files, table_files
 from pipelines.outcome import Commit, unchanged
 from pipelines.project import Project
 
@@ -58,10 +58,9 @@ def build_crowded(files: DataFrame) -> DataFrame:
 
 
 def _maintain(lake: Lake, layer: str, name: str, run: dict[str, Any]) -> Compaction:
-    path = lake.path(layer, name)
-    files = table_files(lake.spark, path)
-    before = files.count()
-    if build_crowded(files).isEmpty():
+    spark, path = lake.spark, lake.path(layer, name)
+    before = live_files(spark, path)
+    if before < MANY_FILES or build_crowded(table_files(spark, path)).isEmpty():
         return Compaction(f"{layer}.{name}", before, before, unchanged(lake.version(layer, name)))
-    commit = compact(lake.spark, path, Stamp(name, run))
-    return Compaction(f"{layer}.{name}", before, table_files(lake.spark, path).count(), commit)
+    commit = compact(spark, path, Stamp(name, run))
+    return Compaction(f"{layer}.{name}", before, live_files(spark, path), commit)

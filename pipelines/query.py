@@ -54,12 +54,8 @@ def known_tables(lake: Lake, layer: str) -> list[str]:
 def _register(lake: Lake, layer: str, name: str) -> None:
     if not lake.exists(layer, name):
         raise NotFound(f"there is no table {layer}.{name}", did_you_mean(name, known_tables(lake, layer)))
-    if f"{layer}.{name}" not in _registered(lake):
-        lake.spark.sql(f"CREATE DATABASE IF NOT EXISTS {layer} LOCATION '{lake.settings.lake}/{layer}'")
-        lake.spark.sql(f"CREATE TABLE IF NOT EXISTS {layer}.`{name}` USING DELTA LOCATION '{lake.path(layer, name)}'")
-
-
-def _registered(lake: Lake) -> set[str]:
-    catalog = lake.spark.catalog
-    known = {database.name for database in catalog.listDatabases()} & set(LAYERS)
-    return {f"{database}.{table.name}" for database in known for table in catalog.listTables(database)}
+    spark, table = lake.spark, f"{layer}.`{name}`"
+    spark.sql(f"CREATE DATABASE IF NOT EXISTS {layer} LOCATION '{lake.settings.lake}/{layer}'")
+    if spark.catalog.tableExists(table) and spark.catalog.getTable(table).tableType == "EXTERNAL":
+        spark.sql(f"DROP TABLE {table}")  # the name alone: it may stand for the table of another lake
+    spark.sql(f"CREATE TABLE {table} USING DELTA LOCATION '{lake.path(layer, name)}'")

@@ -71,7 +71,7 @@ def test_the_change_of_gold_starts_a_retraining(airflow: Sandbox) -> None:
 
 def test_a_bad_newest_delivery_trains_nothing(airflow: Sandbox) -> None:
     project = airflow.project
-    bad = project.landing / "field" / "outages" / "2024-03-02" / "notes.csv"
+    bad = project.landing / "field" / "outages" / "2024-03-04" / "notes.csv"
     bad.parent.mkdir(parents=True)
     bad.write_text("town;began\nhill;never\n", encoding="utf-8")
     project.run("load")
