@@ -8,6 +8,8 @@ from airflow.sdk import CronDataIntervalTimetable
 
 from dags.factory import GOLD, INTERVAL_END, read_deployment
 
+FIRST = 100  # in the queue for the pool's one slot: what is loaded is scored before anything is trained
+
 deployment = read_deployment()
 settings = deployment.settings.airflow
 
@@ -21,9 +23,11 @@ with deployment.dag(
     end_date=settings.end_at,
     catchup=settings.catchup,
 ) as dag:
-    bronze = deployment.task("bronze", "load", "--only=bronze", deployment.wait)
-    silver = deployment.task("silver", "load", "--only=silver", deployment.wait)
-    gold = deployment.task("gold", "materialize", "--skip-unchanged", deployment.wait, outlets=[GOLD])
+    bronze = deployment.task("bronze", "load", "--only=bronze", deployment.wait, priority_weight=FIRST)
+    silver = deployment.task("silver", "load", "--only=silver", deployment.wait, priority_weight=FIRST)
+    gold = deployment.task(
+        "gold", "materialize", "--skip-unchanged", deployment.wait, outlets=[GOLD], priority_weight=FIRST
+    )
     bronze >> silver >> gold
     for model in deployment.models:
         gold >> deployment.task(
@@ -34,4 +38,5 @@ with deployment.dag(
             "--skip-unchanged",
             deployment.wait,
             trigger_rule="none_failed",
+            priority_weight=FIRST,
         )

@@ -6,9 +6,10 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -94,8 +95,8 @@ class Sandbox:
 
 
 @contextmanager
-def airflow_on(project: EnergyProject, first: str, last: str) -> Iterator[Sandbox]:
-    """Run Airflow on a project; the scheduled intervals of incremental_load begin in ``[first, last]``."""
+def airflow_on(project: EnergyProject, first: str, last: str, dags: Sequence[str]) -> Iterator[Sandbox]:
+    """Run Airflow on a project with these DAGs on; scheduled intervals of incremental_load begin in [first, last]."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -107,12 +108,14 @@ def airflow_on(project: EnergyProject, first: str, last: str) -> Iterator[Sandbo
         "HEADWATER__AIRFLOW__INCREMENTAL_LOAD": "30 0 * * *",
     }
     settings = load_settings(project.folder, "local", overrides)
-    environment = airflow_environment(settings, is_paused=False) | overrides
+    environment = airflow_environment(settings, is_paused=True) | overrides
     prepare(settings, environment)
     with running(settings, environment):
         api = AirflowApi(settings)
         wait_for("Airflow to answer", api.is_up, 180)
-        wait_for("the DAGs to be parsed", lambda: api.has_dag("retrain") and api.has_dag("incremental_load"), 60)
+        for dag_id in dags:
+            wait_for(f"{dag_id} to be parsed", partial(api.has_dag, dag_id), 60)
+            api.unpause(dag_id)
         yield Sandbox(project, settings, environment, api)
     assert not processes_of(airflow_home(settings))
 

@@ -17,6 +17,7 @@ from tests.energy_project import EnergyProject, contents, make_energy
 pytestmark = pytest.mark.long
 LAYERS = ("bronze", "silver", "quarantine", "gold")
 DONE = ("success", 1)
+DAY = "2024-03-01T00:30:00Z"
 
 
 def final(spark: SparkSession, project: EnergyProject) -> dict[str, list[str]]:
@@ -25,22 +26,29 @@ def final(spark: SparkSession, project: EnergyProject) -> dict[str, list[str]]:
     return {name: rows for name, rows in contents(spark, project, LAYERS).items() if not name.endswith("_scores")}
 
 
-def clean_run(spark: SparkSession, folder: Path, days: int) -> dict[str, list[str]]:
-    """Return the tables of the same files loaded in this process, undisturbed."""
-    project = make_energy(folder / "clean", days)
-    assert run(["load", "--project", str(project.folder)]) == 0
-    return final(spark, project)
+@pytest.fixture(scope="module")
+def in_order(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, list[str]]]:
+    """The tables of five and of six days of files, loaded in this process, undisturbed."""
+    project = make_energy(tmp_path_factory.mktemp("calm") / "energy", days=5)
+    tables = {}
+    for days in (5, 6):
+        project.land(days)
+        assert run(["load", "--project", str(project.folder)]) == 0
+        tables[days] = final(spark, project)
+    return tables
 
 
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One scheduled interval, 2024-03-01T00:30 to the next day, over five days of files."""
     project = make_energy(tmp_path_factory.mktemp("scheduler") / "energy", days=5)
-    with airflow_on(project, "2024-03-01T00:30:00Z", "2024-03-01T00:30:00Z") as sandbox:
+    with airflow_on(project, DAY, DAY, ("retrain", "incremental_load")) as sandbox:
         yield sandbox
 
 
-def test_a_killed_jvm_is_one_more_try_of_its_task_alone(spark: SparkSession, airflow: Sandbox, tmp_path: Path) -> None:
+def test_a_killed_jvm_is_one_more_try_of_its_task_alone(
+    spark: SparkSession, airflow: Sandbox, in_order: dict[int, dict[str, list[str]]]
+) -> None:
     tables = airflow.project.tables
     victim = airflow.driver("load", "--only=silver")
     bronze = {path.name: table_version(spark, str(path)) for path in (tables / "bronze").iterdir()}
@@ -52,10 +60,10 @@ def test_a_killed_jvm_is_one_more_try_of_its_task_alone(spark: SparkSession, air
     assert (loaded.state, loaded.run_type) == ("success", "scheduled")
     states = airflow.states(loaded)
     assert states.pop("silver") == ("success", 2)
-    # There is no champion yet, so there is nothing to score.
+    # There is no champion yet, so there is nothing to score; and nothing is trained before it was tried.
     assert states == {"bronze": DONE, "gold": DONE, "score": ("skipped", 1)}
     assert {path.name: table_version(spark, str(path)) for path in (tables / "bronze").iterdir()} == bronze
-    assert final(spark, airflow.project) == clean_run(spark, tmp_path, 5)
+    assert final(spark, airflow.project) == in_order[5]
 
 
 def test_the_change_of_gold_starts_a_retraining(airflow: Sandbox) -> None:
@@ -86,7 +94,9 @@ def test_a_bad_newest_delivery_trains_nothing(airflow: Sandbox) -> None:
     bad.unlink()
 
 
-def test_whatever_is_killed_the_tables_are_the_same(spark: SparkSession, airflow: Sandbox, tmp_path: Path) -> None:
+def test_whatever_is_killed_the_tables_are_the_same(
+    spark: SparkSession, airflow: Sandbox, in_order: dict[int, dict[str, list[str]]]
+) -> None:
     """Python in bronze, the whole group in silver, the supervisor in gold; started by hand, without a logical date."""
     project = airflow.project
     project.land(6)
@@ -106,7 +116,7 @@ def test_whatever_is_killed_the_tables_are_the_same(spark: SparkSession, airflow
     assert loaded.state == "success"
     states = airflow.states(loaded)
     assert {task: number for task, (_, number) in states.items()} == {"bronze": 2, "silver": 2, "gold": 2, "score": 1}
-    assert final(spark, project) == clean_run(spark, tmp_path, 6)
+    assert final(spark, project) == in_order[6]
 
 
 def _drivers(jvm: psutil.Process) -> list[psutil.Process]:
@@ -116,20 +126,21 @@ def _drivers(jvm: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def test_scheduled_backfill_and_manual_at_once_end_as_in_order(spark: SparkSession, tmp_path: Path) -> None:
+def test_scheduled_backfill_and_manual_at_once_end_as_in_order(
+    spark: SparkSession, tmp_path: Path, in_order: dict[int, dict[str, list[str]]]
+) -> None:
     project = make_energy(tmp_path / "energy", days=5)
-    with airflow_on(project, "2024-03-01T00:30:00Z", "2024-03-01T00:30:00Z") as sandbox:
+    with airflow_on(project, DAY, DAY, ("incremental_load",)) as sandbox:
         sandbox.airflow(
             "backfill", "create", "--dag-id", "incremental_load",
-            "--from-date", "2024-02-28T00:30:00+00:00", "--to-date", "2024-02-29T00:30:00+00:00",
+            "--from-date", "2024-02-29T00:30:00+00:00", "--to-date", "2024-02-29T00:30:00+00:00",
         )  # fmt: skip
         sandbox.api.trigger("incremental_load")
-        wait_for("all four to be made", lambda: len(sandbox.api.runs("incremental_load")) == 4, RUN_SECONDS)
+        wait_for("all three to be made", lambda: len(sandbox.api.runs("incremental_load")) == 3, RUN_SECONDS)
         runs = [sandbox.ended("incremental_load", run.run_id) for run in sandbox.api.runs("incremental_load")]
         assert {run.state for run in runs} == {"success"}
-        assert sorted(run.run_type for run in runs) == ["backfill", "backfill", "manual", "scheduled"]
+        assert sorted(run.run_type for run in runs) == ["backfill", "manual", "scheduled"]
         assert all(number == 1 for run in runs for _, number in sandbox.states(run).values())
         for table in ("readings", "outages", "slots"):
             assert table_version(spark, str(project.tables / "silver" / table)) == 1, "loaded twice"
-        sandbox.ended("retrain")
-    assert final(spark, project) == clean_run(spark, tmp_path, 5)
+    assert final(spark, project) == in_order[5]
