@@ -122,9 +122,14 @@ def airflow_on(project: EnergyProject, first: str, last: str, dags: Sequence[str
 
 def kill_when(path: Path, pattern: str, victim: psutil.Process) -> None:
     """Kill a process as soon as a file of that pattern appears below a folder; it must not have ended before."""
+    wait_for_file(path, pattern, victim)
+    victim.send_signal(signal.SIGKILL)
+
+
+def wait_for_file(path: Path, pattern: str, victim: psutil.Process) -> None:
+    """Wait until a file of that pattern appears below a folder; the process must not have ended before."""
     deadline = time.monotonic() + 300
     while not any(path.rglob(pattern)):
         assert victim.is_running(), f"{pattern}: the task ended before it appeared"
         assert time.monotonic() < deadline, f"{pattern}: did not appear"
         time.sleep(0.002)
-    victim.send_signal(signal.SIGKILL)

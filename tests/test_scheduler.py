@@ -47,7 +47,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 def test_a_killed_jvm_is_one_more_try_of_its_task_alone(
-    spark: SparkSession, airflow: Sandbox, in_order: dict[int, dict[str, list[str]]]
+    spark: SparkSession, in_order: dict[int, dict[str, list[str]]], airflow: Sandbox
 ) -> None:
     tables = airflow.project.tables
     victim = airflow.driver("load", "--only=silver")
@@ -95,7 +95,7 @@ def test_a_bad_newest_delivery_trains_nothing(airflow: Sandbox) -> None:
 
 
 def test_whatever_is_killed_the_tables_are_the_same(
-    spark: SparkSession, airflow: Sandbox, in_order: dict[int, dict[str, list[str]]]
+    spark: SparkSession, in_order: dict[int, dict[str, list[str]]], airflow: Sandbox
 ) -> None:
     """Python in bronze, the whole group in silver, the supervisor in gold; started by hand, without a logical date."""
     project = airflow.project
