@@ -1,12 +1,12 @@
 """Airflow on this machine: a home in the project's folder, its secrets, connection and pool, start and stop."""
 
+import base64
 import json
 import os
 import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +20,7 @@ from headwater.doctor import require_port
 from headwater.output import stderr
 
 USER = "admin"
-CONNECTION = "spark_default"
+SERVER_MARK = "HEADWATER_AIRFLOW_SERVER"  # in the environment of all that a server of ours starts, and of nothing else
 STOP_SECONDS = 30
 
 
@@ -89,10 +89,11 @@ def running(settings: Settings, environment: dict[str, str]) -> Iterator[subproc
     """
     require_port(settings.airflow, "airflow")
     log = airflow_home(settings) / "standalone.log"
+    marked = environment | {SERVER_MARK: str(airflow_home(settings))}
+    command = [sys.executable, "-m", "airflow", "standalone"]
     with log.open("ab") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "airflow", "standalone"],
-            env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            command, env=marked, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )  # fmt: skip
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -102,29 +103,30 @@ def running(settings: Settings, environment: dict[str, str]) -> Iterator[subproc
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
-    """Return every process, our own apart, that was started with this AIRFLOW_HOME."""
+    """Return every process that the server of this home started, itself among them."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            is_ours = process.pid != os.getpid() and process.environ().get("AIRFLOW_HOME") == str(home)
-            found += [process] if is_ours else []
+            found += [process] if process.environ().get(SERVER_MARK) == str(home) else []
     return found
 
 
 def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
-    """Ask the server to stop; then end what is left of it, the tasks that run with their JVMs among them."""
+    """Ask the server to stop; then end what is left of it, the tasks that run with their JVMs among them.
+
+    A process that renamed itself may have lost its environment, so descendants are noted as well.
+    """
+    family = {*psutil.Process(server.pid).children(recursive=True)} if server.poll() is None else set()
     with suppress(ProcessLookupError):
         server.send_signal(signal.SIGINT)
-    deadline = time.monotonic() + STOP_SECONDS
-    while processes_of(home) and time.monotonic() < deadline:
-        if server.poll() is not None:
-            for process in processes_of(home):
-                with suppress(psutil.Error):
-                    process.terminate()
-        time.sleep(0.5)
-    for process in processes_of(home):
-        with suppress(psutil.Error):
-            process.kill()
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(timeout=STOP_SECONDS)
+    for end in (psutil.Process.terminate, psutil.Process.kill):
+        left = [process for process in family | {*processes_of(home)} if process.is_running()]
+        for process in left:
+            with suppress(psutil.Error):
+                end(process)
+        psutil.wait_procs(left, timeout=STOP_SECONDS / 3)
     server.wait(timeout=STOP_SECONDS)
 
 
@@ -133,7 +135,9 @@ def _airflow(environment: dict[str, str], *words: str) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
-        raise EnvironmentProblem(f"`airflow {' '.join(words)}` failed: {tail}", "look at the AIRFLOW_HOME named above")
+        raise EnvironmentProblem(
+            f"`airflow {' '.join(words)}` failed: {tail}", f"its home is {environment['AIRFLOW_HOME']}"
+        )
 
 
 def _passwords(home: Path) -> Path:
@@ -147,15 +151,10 @@ def _keys(home: Path) -> dict[str, Any]:
     if not file.exists():
         keys = {name: secrets.token_urlsafe(32) for name in ("api", "jwt")}
         _write_private(_passwords(home), {USER: secrets.token_urlsafe(12)})
-        _write_private(file, {**keys, "fernet": _fernet_key()})
+        fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # the form that Fernet asks for
+        _write_private(file, {**keys, "fernet": fernet})
         stderr.print(f"made the secrets of {home}")
     return dict(json.loads(file.read_text(encoding="utf-8")))
-
-
-def _fernet_key() -> str:
-    from cryptography.fernet import Fernet
-
-    return Fernet.generate_key().decode()
 
 
 def _write_private(file: Path, content: dict[str, str]) -> None:

@@ -1,5 +1,7 @@
 """The commands that run Airflow on this machine: airflow, and the demonstration airflow-demo."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import date
@@ -35,13 +37,19 @@ TASK_FINAL = ("success", "failed", "skipped", "upstream_failed", "removed")
 START_SECONDS, RUN_SECONDS = 180.0, 1200.0
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def airflow(context: typer.Context) -> None:
     """Run Airflow on loopback with the project's DAGs; Ctrl-C stops it and leaves no process.
 
+    With words after it, run that command of Airflow's own in this home instead.
+
     Example: headwater --env local airflow
+    Example: headwater airflow backfill create --dag-id incremental_load --from-date 2013-11-01 --to-date 2013-11-05
     """
     settings = context.obj.load().settings
+    if context.args:
+        command = [sys.executable, "-m", "airflow", *context.args]
+        raise typer.Exit(subprocess.run(command, env=airflow_environment(settings), check=False).returncode)
     environment = _prepared(settings, is_paused=True)
     with serving(settings), running(settings, environment) as server:
         _announce(settings)

@@ -3,15 +3,18 @@
 import ast
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from conf.settings import ROOT, child_environment, load_settings
 from headwater.airflow_home import airflow_environment, airflow_home, password, prepare
+from headwater.cli import run
 from tests.energy_project import EnergyProject, make_energy
 
 HEAVY = {"pyspark", "mlflow", "pandas", "numpy", "sklearn", "lightgbm", "delta", "headwater", "pipelines", "training"}
@@ -154,7 +157,14 @@ def test_maintenance_runs_and_its_report_ends_the_log(project: EnergyProject, ho
     }  # fmt: skip
 
 
-def test_nothing_is_trained_on_data_that_was_never_loaded(home: dict[str, str]) -> None:
+def test_a_bad_newest_delivery_trains_nothing(
+    spark: SparkSession, project: EnergyProject, home: dict[str, str]
+) -> None:
+    bad = project.landing / "field" / "outages" / "2024-03-04" / "notes.csv"
+    bad.parent.mkdir(parents=True)
+    bad.write_text("town;began\nhill;never\n", encoding="utf-8")
+    for words in (("load",), ("materialize",)):
+        assert run([*words, "--project", str(project.folder)]) == 0
     ended, log = run_dag(home, "retrain")
     assert ended["state"] == "failed"
     states = {task: state for task, (state, _) in ended["tasks"].items()}
@@ -162,7 +172,12 @@ def test_nothing_is_trained_on_data_that_was_never_loaded(home: dict[str, str]) 
         "clean_data": "failed", "decide": "upstream_failed", "train": "upstream_failed",
         "promote": "upstream_failed", "score": "upstream_failed",
     }  # fmt: skip
-    assert "silver.readings has never been loaded" in log
+    assert "the newest delivery of outages was refused: field/outages/2024-03-04/notes.csv" in log
+    assert "look further: headwater query" in log
+    with sqlite3.connect(home["AIRFLOW_HOME"] + "/airflow.db") as store:
+        assert store.execute("select coalesce(max(length(value)), 0) <= 1024 from xcom").fetchone() == (1,)
+    with sqlite3.connect(project.store) as store:
+        assert store.execute("select count(*) from model_versions").fetchone() == (0,)
 
 
 def test_a_wrong_configuration_is_not_tried_again(project: EnergyProject, home: dict[str, str], tmp_path: Path) -> None:

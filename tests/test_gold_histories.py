@@ -19,7 +19,7 @@ from tests.oracle import Delivery, Spec, gold, stand
 from tests.small_lake import RUN, SmallLake, make_lake
 
 pytestmark = pytest.mark.long
-HISTORIES, LOADS = 12, 4
+HISTORIES, LOADS = 12, 3
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 DAY_US = 86_400_000_000
