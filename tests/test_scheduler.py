@@ -52,11 +52,10 @@ def test_a_killed_jvm_is_one_more_try_of_its_task_alone_whatever_overlaps(
     tables = airflow.project.tables
     victim = airflow.driver("load", "--only=silver")
     bronze = {path.name: table_version(spark, str(path)) for path in (tables / "bronze").iterdir()}
-    drivers = _drivers(victim)
+    driver = _driver(victim)
     kill_when(tables / "silver" / "readings", "*.parquet", victim)
-    assert drivers
-    psutil.wait_procs(drivers, timeout=5)
-    assert not any(process.is_running() for process in drivers), "the driver outlived its JVM"
+    _, alive = psutil.wait_procs([driver], timeout=5)
+    assert not alive, "the driver outlived its JVM"
     day = "2024-02-29T00:30:00+00:00"
     airflow.airflow("backfill", "create", "--dag-id", "incremental_load", "--from-date", day, "--to-date", day)
     airflow.api.trigger("incremental_load")
@@ -96,13 +95,13 @@ def test_whatever_is_killed_the_tables_are_the_same(
     project.land(6)
     run_id = airflow.api.trigger("incremental_load")
     jvm = airflow.driver("load", "--only=bronze")
-    wait_for("the driver", lambda: next(iter(_drivers(jvm)), None), RUN_SECONDS).kill()
+    _driver(jvm).kill()
     jvm = airflow.driver("load", "--only=silver")
-    wait_for("the driver", lambda: next(iter(_drivers(jvm)), None), RUN_SECONDS)
+    _driver(jvm)
     for process in [jvm, *jvm.children(recursive=True)]:
         process.kill()
     jvm = airflow.driver("materialize")
-    driver = wait_for("the driver", lambda: next(iter(_drivers(jvm)), None), RUN_SECONDS)
+    driver = _driver(jvm)
     jvm.parents()[1].kill()  # above the JVM stands the task's process, above that its supervisor
     _, alive = psutil.wait_procs([jvm, driver], timeout=10)
     assert not alive, "outlived the supervisor"
@@ -113,9 +112,10 @@ def test_whatever_is_killed_the_tables_are_the_same(
     assert final(spark, project) == in_order[6]
 
 
-def _drivers(jvm: psutil.Process) -> list[psutil.Process]:
-    """Return the Python process that a spark-submit drives, if it has begun."""
-    try:
-        return [child for child in jvm.children() if "job.py" in " ".join(child.cmdline())]
-    except psutil.Error:
-        return []
+def _driver(jvm: psutil.Process) -> psutil.Process:
+    """Wait for the Python process that a spark-submit drives, and return it."""
+
+    def find() -> psutil.Process | None:
+        return next((child for child in jvm.children() if "job.py" in " ".join(child.cmdline())), None)
+
+    return wait_for("the driver", find, RUN_SECONDS)
