@@ -21,7 +21,7 @@ from headwater.output import stderr
 
 USER = "admin"
 SERVER_MARK = "HEADWATER_AIRFLOW_SERVER"  # in the environment of all that a server of ours starts, and of nothing else
-STOP_SECONDS = 30
+STOP_SECONDS = 10
 
 
 def airflow_home(settings: Settings) -> Path:
@@ -126,7 +126,7 @@ def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
         for process in left:
             with suppress(psutil.Error):
                 end(process)
-        psutil.wait_procs(left, timeout=STOP_SECONDS / 3)
+        psutil.wait_procs(left, timeout=STOP_SECONDS)
     server.wait(timeout=STOP_SECONDS)
 
 
