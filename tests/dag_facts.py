@@ -41,7 +41,7 @@ def main() -> None:
                         "has_callback": bool(task.on_failure_callback),
                         "outlets": [outlet.name for outlet in task.outlets],
                         "upstream": sorted(task.upstream_task_ids),
-                        "trigger_rule": str(task.trigger_rule),
+                        "trigger_rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
                         "owner": task.owner,
                     }
                     for task in dag.tasks
