@@ -25,6 +25,7 @@ from training.tracking import open_tracking
 from training.train import TrainReport, train
 
 SHOWN_FILES = 5
+TREE_WIDTH = 220  # a tree cut off at the edge of a narrow window would lose the Airflow run
 
 
 @dataclass(frozen=True)
@@ -133,9 +134,8 @@ def trace(
     if is_json:
         print_json(found)
     else:
-        Console(highlight=False, soft_wrap=True).print(
-            _model_tree(found) if isinstance(found, ModelTrace) else _tree(found)
-        )
+        tree = _model_tree(found) if isinstance(found, ModelTrace) else _tree(found)
+        Console(highlight=False, width=TREE_WIDTH).print(tree)
 
 
 def _model_tree(found: ModelTrace) -> Tree:
