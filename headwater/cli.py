@@ -7,16 +7,17 @@ writer holds the lake; 99 there was nothing to do, where ``--skip-unchanged`` as
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 
 from pyspark.errors import AnalysisException
 
 from conf.errors import HeadwaterError
-from headwater import commands_airflow, commands_data, commands_model, commands_ops, demo
+from headwater import commands_data
 from headwater.app import app
 from headwater.output import stderr
 
 _HOISTED = ("--project", "--env")
-COMMANDS = (commands_data, commands_model, commands_ops, commands_airflow, demo)
+OTHER_COMMANDS = ("commands_model", "commands_ops", "commands_airflow", "demo")
 
 
 def main() -> None:
@@ -26,9 +27,12 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; ``--project`` and ``--env`` may stand anywhere."""
-    words = [word for word in arguments if word != "--debug"]
+    front, rest = _hoist([word for word in arguments if word != "--debug"])
+    if rest[:1] not in ([name] for name in commands_data.COMMANDS):
+        for name in OTHER_COMMANDS:  # they bring MLflow and its kin, seconds that a load need not wait
+            import_module(f"headwater.{name}")
     try:
-        app(args=_hoist(words), prog_name="headwater")
+        app(args=front + rest, prog_name="headwater")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except HeadwaterError as error:
@@ -52,8 +56,8 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _hoist(arguments: Sequence[str]) -> list[str]:
-    """Bring ``--project DIR`` and ``--env NAME`` to the front, wherever they were typed."""
+def _hoist(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell ``--project DIR`` and ``--env NAME``, which belong to the front, from the rest, wherever they were typed."""
     front: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
@@ -64,4 +68,4 @@ def _hoist(arguments: Sequence[str]) -> list[str]:
             front.append(word)
         else:
             rest.append(word)
-    return front + rest
+    return front, rest

@@ -22,6 +22,7 @@ from pipelines.project import Project
 from pipelines.query import build_query
 from pipelines.validate import find_mistakes
 
+COMMANDS = ("validate", "load", "materialize", "query", "features", "history")
 Tables = Annotated[list[str] | None, typer.Argument(help="Tables; all when none is named.")]
 Views = Annotated[list[str] | None, typer.Argument(help="Feature views; all when none is named.")]
 
