@@ -7,11 +7,12 @@ import typer
 
 from conf.errors import NoChampion
 from conf.instants import parse_instant
-from headwater.app import NOTHING_TO_DO, Json, SkipUnchanged, Wait, app, exit_if_unchanged
+from headwater.app import Json, SkipUnchanged, Wait, app, exit_if_unchanged
 from headwater.doctor import diagnose
 from headwater.output import print_json, print_table, stderr
 from headwater.serve import serve_tracking
 from headwater.work import Work, writing
+from pipelines.outcome import Outcome
 from training.model_job import ModelJob
 from training.promote import PromoteReport, promote
 from training.score import ScoreReport, score
@@ -116,15 +117,18 @@ def score_command(
     asked = [parse_instant(text) if text else None for text in (since, until, as_of)]
     with writing(replace(context.obj, wait_seconds=wait), "score") as work:
         work.say(f"scoring {model}")
+        report: ScoreReport | None
         try:
             report = score(job_of(work, model), *asked)
         except NoChampion as nobody:
             if not skip_unchanged:
                 raise
             work.say(f"nothing to do: {nobody}")
-            raise typer.Exit(NOTHING_TO_DO) from None
-        work.outcome = report.commit.outcome
-    print_json(score_json(report)) if is_json else print_score(report)
+            work.outcome, report = Outcome.UNCHANGED, None
+        else:
+            work.outcome = report.commit.outcome
+    if report is not None:
+        print_json(score_json(report)) if is_json else print_score(report)
     exit_if_unchanged(work.outcome, skip_unchanged)
 
 

@@ -59,7 +59,7 @@ class Work:
         if stderr.is_terminal:
             stderr.print(f"[dim]· {message}[/dim]")
         else:
-            stderr.print(f"· {message}")
+            stderr.print(f"· {message}", soft_wrap=True)
 
 
 @contextmanager
