@@ -1,6 +1,7 @@
 """The DAGs under a real scheduler: what is killed is retried alone, what overlaps ends as if it came in order."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -116,6 +117,10 @@ def _driver(jvm: psutil.Process) -> psutil.Process:
     """Wait for the Python process that a spark-submit drives, and return it."""
 
     def find() -> psutil.Process | None:
-        return next((child for child in jvm.children() if "job.py" in " ".join(child.cmdline())), None)
+        for child in jvm.children():
+            with suppress(psutil.Error):  # a short-lived child of the JVM may be gone by now
+                if "job.py" in " ".join(child.cmdline()):
+                    return child
+        return None
 
     return wait_for("the driver", find, RUN_SECONDS)
