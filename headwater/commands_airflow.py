@@ -24,9 +24,8 @@ from headwater.demo import begin_afresh, demo
 from headwater.doctor import require_port
 from headwater.feeds import delivery_time, land_days, land_history, next_days
 from headwater.output import print_table, stderr
-from headwater.serve import check_not_served, serving
+from headwater.serve import serving
 from headwater.work import Options, reading
-from pipelines.lease import check_free
 from pipelines.query import build_query
 
 stdout = Console(highlight=False, soft_wrap=True)
@@ -109,13 +108,8 @@ def cluster_demo(context: typer.Context) -> None:
     Example: headwater --env cluster cluster-demo
     """
     options: Options = context.obj
-    if options.env != "cluster":
-        raise UsageError("the demonstration begins afresh, so it runs only in its own environment", "use --env cluster")
-    settings = options.load().settings
-    check_free(settings)
-    check_not_served(settings)
-    require_port(settings.airflow, "airflow")
-    begin_afresh(settings)
+    require_port(options.settings().airflow, "airflow")
+    settings = begin_afresh(options, "cluster")
     landed = land_history(Path(settings.landing), *CLUSTER_DAYS)
     stderr.print(f"landed {len(landed.files)} files: {landed.description}")
     with running_cluster(settings) as cluster, serving(settings):

@@ -47,12 +47,7 @@ def demo(context: typer.Context) -> None:
     Example: headwater --env demo demo
     """
     options: Options = context.obj
-    if options.env != "demo":
-        raise UsageError("the demonstration begins afresh, so it runs only in its own environment", "use --env demo")
-    settings = options.load().settings
-    check_free(settings)
-    check_not_served(settings)
-    begin_afresh(settings)
+    begin_afresh(options, "demo")
     started = time.monotonic()
     with writing(options, "demo") as work:
         _history(work)
@@ -63,18 +58,25 @@ def demo(context: typer.Context) -> None:
     _where_to_look(time.monotonic() - started)
 
 
-def begin_afresh(settings: Settings) -> None:
-    """Remove all that a demonstration's environment holds.
+def begin_afresh(options: Options, env: str) -> Settings:
+    """Remove all that a demonstration's own environment holds, and return its settings.
 
     Raises
     ------
-    UsageError : when its landing folder does not lie in a folder of the environment's name
+    UsageError : in another environment, or when its landing folder does not lie in a folder of the environment's name
+    LakeBusy : when a writer or a server uses it
     """
+    if options.env != env:
+        raise UsageError("the demonstration begins afresh, so it runs only in its own environment", f"use --env {env}")
+    settings = options.load().settings
+    check_free(settings)
+    check_not_served(settings)
     root = Path(settings.landing).parent
-    if root.name != settings.env:
-        hint = f"the landing folder of a demonstration lies in a folder `{settings.env}`"
+    if root.name != env:
+        hint = f"the landing folder of a demonstration lies in a folder `{env}`"
         raise UsageError(f"{root} would be removed", hint)
     shutil.rmtree(root, ignore_errors=True)
+    return settings
 
 
 def _history(work: Work) -> None:
