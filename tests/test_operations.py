@@ -170,7 +170,7 @@ def test_a_bad_newest_delivery_is_not_clean_until_a_good_one_follows(
     bad.write_text("town;began\nhill;never\n", encoding="utf-8")
     ask(capsys, energy, "load")
     (reason,) = reasons(capsys, energy)
-    assert reason.startswith("the newest delivery of outages was refused: field/outages/2024-03-02/notes.csv")
+    assert reason.startswith("the newest delivery of outages was refused: field/outages/2024-03-04/notes.csv")
     bad.write_text("site;began;lasted (min)\nhill;04.03.2024 08:45;3.5\n", encoding="utf-8")
     ask(capsys, energy, "load")
     ask(capsys, energy, "materialize")
