@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from headwater.cli import run
 from tests.energy_project import EnergyProject, contents, make_energy
 
 pytestmark = pytest.mark.long
@@ -67,10 +66,10 @@ POINTS: list[tuple[tuple[str, ...], str, Callable[[EnergyProject], bool]]] = [
 
 
 @pytest.fixture(scope="module")
-def undisturbed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> EnergyProject:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> EnergyProject:
     project = make_energy(tmp_path_factory.mktemp("calm") / "energy", days=5)
     for command in (("load",), ("materialize",), ("train", MODEL), ("score", MODEL)):
-        assert run([*command, "--project", str(project.folder)]) == 0
+        project.run(*command)
     return project
 
 
