@@ -1,1 +1,1 @@
-"""What is declared: settings, data contracts and model declarations, read once into frozen typed objects."""
+"""What Airflow runs: the scheduled jobs, each task of which is one spark-submit of a headwater command."""
