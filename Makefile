@@ -9,6 +9,8 @@ INSTALLED := $(VENV)/.installed
 JARS := .jars/.fetched
 ARCHIVE := .jars/.archived
 MISSING_JARS := $(if $(filter 2,$(words $(wildcard .jars/delta-*.jar))),,always)
+# Two processes, a file of tests in one of them; WORKERS= runs all in one.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
 
 .DEFAULT_GOAL := help
@@ -31,11 +33,11 @@ airflow-demo: setup ## three more days land, Airflow loads them, gold's change s
 cluster-demo: setup ## the same load on a Spark cluster of two workers, one of which is lost midway
 	$(BIN)/headwater --env cluster cluster-demo
 
-test: setup ## all tests but the long ones
-	$(BIN)/pytest -m "not long"
+test: setup ## all tests but the long ones; WORKERS= in one process instead of two
+	$(BIN)/pytest -m "not long" $(WORKERS)
 
 test-long: setup ## the long tests
-	$(BIN)/pytest -m long
+	$(BIN)/pytest -m long $(WORKERS)
 
 lint: $(INSTALLED) ## ruff, mypy --strict, and which way the imports point
 	$(BIN)/ruff check .

@@ -37,12 +37,12 @@ def _failed_loads(lake: Lake, tables: Sequence[str]) -> Iterable[str]:
 
 
 def _table_reasons(lake: Lake, table: str, records: Sequence[FileRecord]) -> Iterable[str]:
-    if not lake.exists("silver", table):
-        yield f"silver.{table} has never been loaded"
-        return
     newest = max(records, key=_recorded, default=None)
     if newest is not None and newest.status == FAILED:
         yield f"the newest delivery of {table} was refused: {newest.file}: {newest.reason}"
+    if not lake.exists("silver", table):
+        yield f"silver.{table} has never been loaded"
+        return
     loads = [record.load for record in records if record.status == LOADED and record.load is not None]
     if max(loads, default=-1) > lake.standing("silver", table).cursor:
         yield f"silver.{table} has not read all of bronze.{table}"

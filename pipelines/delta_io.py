@@ -26,6 +26,8 @@ SQL_ON_FILES = "spark.sql.runSQLOnFiles"  # off for the project's expressions; c
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 DELETE_MARK = "_delete"
 JUST_CREATED = 0  # the version of a table that has no rows yet
+# For tables whose rows change: a MERGE marks the old rows, and copies none that lie in the same file.
+MARKS_ROWS = {"delta.enableDeletionVectors": "true"}
 
 
 @dataclass(frozen=True)

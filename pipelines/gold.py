@@ -27,6 +27,7 @@ from features.rows import build_rows
 from features.spans import Bounds, bounds_of, build_extent, build_spans, in_spans
 from pipelines.delta_io import (
     DELETE_MARK,
+    MARKS_ROWS,
     Stamp,
     Target,
     create_table,
@@ -173,7 +174,8 @@ def _recompute(lake: Lake, task: _Task, run: dict[str, Any]) -> GoldReport:
     beside = f"{path}__rebuilding" if task.is_known else path
     if task.is_known:
         drop_table(lake.spark, beside)
-    create_table(lake.spark, beside, _required(rows.schema, task.grain), (), {FINGERPRINT: task.fingerprint})
+    properties = {**MARKS_ROWS, FINGERPRINT: task.fingerprint}
+    create_table(lake.spark, beside, _required(rows.schema, task.grain), (), properties)
     commit = merge_rows(lake.spark, Target(beside, task.grain), rows, _stamp(lake, replace(task, generation=0), run))
     if task.is_known:
         swap_table(lake.spark, path, beside)

@@ -17,7 +17,7 @@ from pyspark.sql.types import StructType
 from conf.contract import Contract
 from conf.errors import ExpectationFailed
 from conf.instants import micros_to_instant
-from pipelines.delta_io import Stamp, Target, create_table, merge_new_rows, merge_rows
+from pipelines.delta_io import MARKS_ROWS, Stamp, Target, create_table, merge_new_rows, merge_rows
 from pipelines.lake import Lake
 from pipelines.ledger import DUPLICATE, LOADED, FileRecord, Ledger
 from pipelines.outcome import Commit, unchanged
@@ -183,7 +183,7 @@ def _build_versions(lake: Lake, batch: _Batch, typed: DataFrame, bounds: Sequenc
 def _create(lake: Lake, contract: Contract, typed: StructType) -> None:
     kept = (*contract.column_names, "_known_at", *[n for n in contract.grain if n not in contract.column_names])
     schema = StructType([replace_nullable(typed, name, name in (*contract.grain, "_known_at")) for name in kept])
-    properties = {"delta.enableChangeDataFeed": "true"}
+    properties = {**MARKS_ROWS, "delta.enableChangeDataFeed": "true"}
     create_table(lake.spark, lake.path("silver", contract.name), schema, contract.partition_by, properties)
 
 

@@ -112,9 +112,9 @@ def test_data_is_clean_when_every_layer_has_read_its_source(
 ) -> None:
     assert ask(capsys, energy, "clean-data", "usage") == {"model": "usage", "is_clean": True, "reasons": []}
     energy.land(5)
-    ask(capsys, energy, "load", "--only", "bronze")
+    ask(capsys, energy, "load", "readings", "outages", "--only", "bronze")
     assert "silver.readings has not read all of bronze.readings" in reasons(capsys, energy)
-    ask(capsys, energy, "load", "--only", "silver")
+    ask(capsys, energy, "load", "readings", "outages", "--only", "silver")
     assert "gold.meter_usage has not read all of silver.readings" in reasons(capsys, energy)
     ask(capsys, energy, "materialize")
     assert reasons(capsys, energy) == []
@@ -132,7 +132,7 @@ def test_maintenance_changes_files_and_nothing_else(
     assert live_files(spark, path) == 1
     assert sorted(map(str, read_table(spark, path).collect())) == rows
     gold = {view.name: table_version(spark, str(view)) for view in (energy.tables / "gold").iterdir()}
-    for words in (("load",), ("materialize",)):
+    for words in (("load", "readings"), ("materialize",)):
         assert ask(capsys, energy, *words)["outcome"] == "UNCHANGED"
     assert {view.name: table_version(spark, str(view)) for view in (energy.tables / "gold").iterdir()} == gold
     assert reasons(capsys, energy) == []
@@ -168,11 +168,11 @@ def test_a_bad_newest_delivery_is_not_clean_until_a_good_one_follows(
     bad = energy.landing / "field" / "outages" / "2024-03-04" / "notes.csv"
     bad.parent.mkdir(parents=True)
     bad.write_text("town;began\nhill;never\n", encoding="utf-8")
-    ask(capsys, energy, "load")
+    ask(capsys, energy, "load", "outages")
     (reason,) = reasons(capsys, energy)
     assert reason.startswith("the newest delivery of outages was refused: field/outages/2024-03-04/notes.csv")
     bad.write_text("site;began;lasted (min)\nhill;04.03.2024 08:45;3.5\n", encoding="utf-8")
-    ask(capsys, energy, "load")
+    ask(capsys, energy, "load", "outages")
     ask(capsys, energy, "materialize")
     assert reasons(capsys, energy) == []
 
@@ -184,7 +184,7 @@ def test_a_load_that_stopped_is_not_clean(energy: EnergyProject, capsys: pytest.
         '{"site": "hill", "meterId": 1, "local_hour": "2024-03-02 06:45", "energy-kwh": -5, "revision": 0}\n',
         encoding="utf-8",
     )
-    ask(capsys, energy, "load", code=1)
+    ask(capsys, energy, "load", "readings", code=1)
     found = reasons(capsys, energy)
     assert any("the last `load` FAILED" in reason and "usage_is_not_negative" in reason for reason in found)
 
