@@ -75,8 +75,24 @@ def prepare(settings: Settings, environment: dict[str, str]) -> None:
     ------
     EnvironmentProblem : when Airflow cannot do either
     """
-    _airflow(environment, "db", "migrate")
-    _airflow(environment, "pools", "set", settings.airflow.pool, "1", "whoever writes to the lake")
+    run_airflow(environment, "db", "migrate")
+    run_airflow(environment, "pools", "set", settings.airflow.pool, "1", "whoever writes to the lake")
+
+
+def run_airflow(environment: dict[str, str], *words: str) -> None:
+    """Run an ``airflow`` command in this environment's home.
+
+    Raises
+    ------
+    EnvironmentProblem : when it fails; the end of what it said is in the message
+    """
+    command = [sys.executable, "-m", "airflow", *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
+        raise EnvironmentProblem(
+            f"`airflow {' '.join(words)}` failed: {tail}", f"its home is {environment['AIRFLOW_HOME']}"
+        )
 
 
 @contextmanager
@@ -92,9 +108,7 @@ def running(settings: Settings, environment: dict[str, str]) -> Iterator[subproc
     marked = environment | {SERVER_MARK: str(airflow_home(settings))}
     command = [sys.executable, "-m", "airflow", "standalone"]
     with log.open("ab") as output:
-        server = subprocess.Popen(
-            command, env=marked, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )  # fmt: skip
+        server = subprocess.Popen(command, env=marked, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield server
@@ -128,16 +142,6 @@ def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
                 end(process)
         psutil.wait_procs(left, timeout=STOP_SECONDS)
     server.wait(timeout=STOP_SECONDS)
-
-
-def _airflow(environment: dict[str, str], *words: str) -> None:
-    command = [sys.executable, "-m", "airflow", *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
-        raise EnvironmentProblem(
-            f"`airflow {' '.join(words)}` failed: {tail}", f"its home is {environment['AIRFLOW_HOME']}"
-        )
 
 
 def _passwords(home: Path) -> Path:

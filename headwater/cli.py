@@ -17,7 +17,7 @@ from headwater.app import app
 from headwater.output import stderr
 
 _HOISTED = ("--project", "--env")
-OTHER_COMMANDS = ("commands_model", "commands_ops", "commands_airflow", "demo")
+OTHER_COMMANDS = ("commands_model", "commands_ops", "commands_airflow", "demo", "demo_airflow")
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ from conf.errors import EnvironmentProblem
 from conf.settings import Settings, secret_properties, set_environment, use_utc
 from conf.spark_properties import find_archive, jar_paths, spark_properties
 
+LOOPBACK = "127.0.0.1"
+
 
 def open_session(settings: Settings, app_name: str = "headwater") -> SparkSession:
     """Start Spark, or return the session that runs.
@@ -30,12 +32,13 @@ def open_session(settings: Settings, app_name: str = "headwater") -> SparkSessio
         raise EnvironmentProblem(f"the jars {', '.join(missing)} are missing", "run `make setup` once, online")
     use_utc()
     set_environment(PYSPARK_PYTHON=sys.executable, PYSPARK_DRIVER_PYTHON=sys.executable)
-    if settings.spark.is_local:
-        set_environment(SPARK_LOCAL_IP="127.0.0.1")
     warnings.filterwarnings("ignore", message=".*distutils.*", category=DeprecationWarning)
     conf = SparkConf()
     if not conf.contains("spark.submit.deployMode"):
-        for name, value in (spark_properties(settings, find_archive()) | secret_properties(settings)).items():
+        properties = spark_properties(settings, find_archive()) | secret_properties(settings)
+        if properties.get("spark.driver.host") == LOOPBACK:
+            set_environment(SPARK_LOCAL_IP=LOOPBACK)  # else Spark looks for an address, and warns
+        for name, value in properties.items():
             conf.set(name, value)
     spark = SparkSession.builder.config(conf=conf).appName(app_name).getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")

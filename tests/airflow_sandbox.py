@@ -3,8 +3,6 @@
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,14 +41,6 @@ class Sandbox:
     @property
     def home(self) -> Path:
         return airflow_home(self.settings)
-
-    def airflow(self, *words: str) -> None:
-        """Run an ``airflow`` command in this home."""
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", *words],
-            env=self.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
 
     def ended(self, dag_id: str, run_id: str | None = None) -> DagRun:
         """Wait until a run has ended, by default the newest of the DAG, and return it."""

@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headwater.airflow_api import wait_for
+from headwater.airflow_home import run_airflow
 from headwater.cli import run
 from pipelines.log import table_version
 from tests.airflow_sandbox import RUN_SECONDS, Sandbox, airflow_on, kill_when
@@ -57,7 +58,9 @@ def test_a_killed_jvm_is_one_more_try_of_its_task_alone_whatever_overlaps(
     _, alive = psutil.wait_procs([driver], timeout=5)
     assert not alive, "the driver outlived its JVM"
     day = "2024-02-29T00:30:00+00:00"
-    airflow.airflow("backfill", "create", "--dag-id", "incremental_load", "--from-date", day, "--to-date", day)
+    run_airflow(
+        airflow.environment, "backfill", "create", "--dag-id", "incremental_load", "--from-date", day, "--to-date", day
+    )
     airflow.api.trigger("incremental_load")
     wait_for("all three to be made", lambda: len(airflow.api.runs("incremental_load")) == 3, RUN_SECONDS)
     runs = {run.run_type: run for run in airflow.api.runs("incremental_load")}
