@@ -16,7 +16,9 @@ from conf.settings import ROOT, child_environment, load_settings
 from headwater.airflow_home import airflow_environment, airflow_home, password, prepare
 from headwater.cli import run
 from pipelines.delta_io import read_table
+from pipelines.project import load_project
 from tests.energy_project import EnergyProject, make_energy
+from training.tracking import find_versions, open_tracking
 
 HEAVY = {"pyspark", "mlflow", "pandas", "numpy", "sklearn", "lightgbm", "delta", "headwater", "pipelines", "training"}
 CHAINS = {
@@ -176,7 +178,8 @@ def test_a_bad_newest_delivery_trains_nothing(
     assert "look further: headwater query" in log
     with sqlite3.connect(home["AIRFLOW_HOME"] + "/airflow.db") as store:
         assert store.execute("select coalesce(max(length(value)), 0) <= 1024 from xcom").fetchone() == (1,)
-    assert not project.store.exists(), "something was tracked"
+    declared = load_project(project.folder, "local")
+    assert not find_versions(open_tracking(declared.settings, declared.model("usage")))
 
 
 def test_a_wrong_configuration_is_not_tried_again(project: EnergyProject, home: dict[str, str], tmp_path: Path) -> None:
