@@ -77,6 +77,9 @@ def create_table(
     """Create an empty table unless there is one; its first rows come with version 1."""
     if is_table(spark, path):
         return
+    folder, file_system = _folder(spark, f"{path}/_delta_log")
+    file_system.delete(folder, True)  # a log without a commit, left by a killed creation, would stop this one
+    _forget(spark, path)
     builder = DeltaTable.createIfNotExists(spark).location(path).addColumns(schema)
     for name, value in properties.items():
         builder = builder.property(name, value)
@@ -121,8 +124,8 @@ def _forget(spark: SparkSession, path: str) -> None:
 
 
 def is_table(spark: SparkSession, path: str) -> bool:
-    """Tell whether a Delta table lies at ``path``."""
-    return DeltaTable.isDeltaTable(spark, path)
+    """Tell whether a Delta table lies at ``path``; a log without a commit, left by a killed creation, is none."""
+    return table_version(spark, path) >= 0
 
 
 def read_table(spark: SparkSession, path: str, version: int | None = None) -> DataFrame:

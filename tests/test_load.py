@@ -26,6 +26,15 @@ def test_rows_land_in_silver_once(spark: SparkSession, tmp_path: Path) -> None:
     assert small.versions() == before
 
 
+def test_a_table_whose_creation_was_killed_is_created(spark: SparkSession, tmp_path: Path) -> None:
+    small = make_lake(spark, tmp_path)
+    for layer in ("bronze", "silver"):  # as SIGKILL leaves it: a log that no commit has reached
+        (Path(small.lake.path(layer, "orders")) / "_delta_log" / "_staged_commits").mkdir(parents=True)
+    small.orders("2024-01-02T00-00", "1,north,9.5,2024-01-01T10:00:00Z,1")
+    small.load()
+    assert small.rows("silver", "orders", "id") == [(1,)]
+
+
 def test_a_touched_file_brings_nothing(spark: SparkSession, tmp_path: Path) -> None:
     small = make_lake(spark, tmp_path)
     small.orders("2024-01-02T00-00", "1,north,9.5,2024-01-01T10:00:00Z,1")
