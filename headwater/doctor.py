@@ -23,7 +23,7 @@ from conf.errors import EnvironmentProblem
 from conf.java import JAVA_HINT, java_command, java_problem, java_version
 from conf.settings import ROOT, ServerSettings, Settings, child_environment
 from conf.spark_properties import JAR_FOLDER, JARS, class_archive, wrong_jars
-from pipelines.class_archive import is_usable
+from pipelines.runtime.class_archive import is_usable
 
 GB = 1024**3
 GB_TO_RUN = 1.0

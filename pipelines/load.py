@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any, Literal
 
 from conf.contract import Contract
-from pipelines.bronze import BronzeReport, load_bronze
-from pipelines.lake import Lake
-from pipelines.ledger import Ledger
-from pipelines.outcome import Commit, Outcome, worst
-from pipelines.side_by_side import run_side_by_side
-from pipelines.silver import SilverReport, load_silver
+from pipelines.bronze.load import BronzeReport, load_bronze
+from pipelines.delta.commit import Commit, Outcome, worst
+from pipelines.delta.lake import Lake
+from pipelines.ledger.ledger import Ledger
+from pipelines.runtime.parallel_sessions import run_side_by_side
+from pipelines.silver.load import SilverReport, load_silver
 
 Stage = Literal["bronze", "silver"]
 Say = Callable[[str], None]

@@ -25,8 +25,8 @@ from pyspark.sql import functions as F
 from conf.java import java_version
 from conf.settings import ROOT, Settings, child_environment, load_settings
 from conf.spark_properties import class_archive, spark_properties
-from pipelines.class_archive import is_usable
-from pipelines.session import close_session, open_session
+from pipelines.runtime.class_archive import is_usable
+from pipelines.runtime.session import close_session, open_session
 
 LONGEST_SECONDS = 300
 NEEDED_BYTES = 600 * 1024**2

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.settings import ROOT, Settings, load_settings
-from pipelines.session import close_session, open_session
+from pipelines.runtime.session import close_session, open_session
 
 
 @pytest.fixture(scope="session")

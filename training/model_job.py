@@ -9,10 +9,10 @@ from conf.errors import NotFound
 from conf.model import ModelDeclaration
 from features.definitions import FeatureService, FeatureView
 from features.fingerprint import fingerprint
-from pipelines.gold import materialize
-from pipelines.lake import Lake
-from pipelines.ledger import data_clock
-from pipelines.project import Project
+from pipelines.delta.lake import Lake
+from pipelines.gold.materialize import materialize
+from pipelines.ledger.ledger import data_clock
+from pipelines.project.project import Project
 
 
 @dataclass(frozen=True)

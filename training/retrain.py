@@ -11,13 +11,13 @@ from pyspark.sql import functions as F
 from conf.durations import format_duration
 from conf.instants import instant_to_micros, parse_instant
 from conf.model import Retraining
-from pipelines.delta_io import Stamp, append_rows, create_table
+from pipelines.delta.merge import Stamp, append_rows, create_table
+from training.dataset.spine import FATE, LABEL_KNOWN_AT, build_labelled_spine, build_labels, build_spine
+from training.dataset.split import BETWEEN, HOLDOUT, TRAINING, place_split
 from training.model_job import ModelJob
-from training.obstacle import FINGERPRINT_TAG
-from training.run_record import Version
-from training.spine import FATE, LABEL_KNOWN_AT, build_labelled_spine, build_labels, build_spine
-from training.split import BETWEEN, HOLDOUT, TRAINING, place_split
-from training.tracking import find_versions, open_tracking
+from training.registry.compatibility import FINGERPRINT_TAG
+from training.registry.run_record import Version
+from training.registry.tracking import find_versions, open_tracking
 
 SCHEMA = """run string NOT NULL, model string NOT NULL, decided_at timestamp NOT NULL, is_due boolean NOT NULL,
  reason string NOT NULL, as_of timestamp NOT NULL, version int, new_rows bigint, moved array<string>, dag_run string"""

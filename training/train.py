@@ -12,9 +12,16 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from conf.model import ModelDeclaration
-from pipelines.lease import check_lease
-from pipelines.outcome import Outcome
-from training.estimator import (
+from pipelines.delta.commit import Outcome
+from pipelines.operations.lease import check_lease
+from training.dataset.collected_rows import Part, Rows, collect_rows
+from training.dataset.description import SPEC_DOCUMENT, describe_training_set
+from training.dataset.training_set import (
+    TrainingSet,
+    open_training_set,
+    plan_training_set,
+)
+from training.model.estimator import (
     estimator_params,
     estimator_path,
     feature_importance,
@@ -23,28 +30,21 @@ from training.estimator import (
     predict,
     requirements,
 )
-from training.evaluate import as_scores, baseline_scores, evaluate
+from training.model.evaluate import as_scores, baseline_scores, evaluate
+from training.model.plots import draw_plots
+from training.model.recipe import git_commit, is_git_dirty, recipe_of
 from training.model_job import ModelJob
-from training.obstacle import FINGERPRINT_TAG
-from training.plots import draw_plots
-from training.promote import PromoteReport, gate_version
-from training.recipe import git_commit, is_git_dirty, recipe_of
-from training.rows import Part, Rows, collect_rows
-from training.run_record import FittedModel, RunRecord, Version, maker_tags
-from training.runs import hold_run, mark_dead_runs, read_metrics
-from training.tracking import (
+from training.registry.compatibility import FINGERPRINT_TAG
+from training.registry.promote import PromoteReport, gate_version
+from training.registry.run_record import FittedModel, RunRecord, Version, maker_tags
+from training.registry.runs import hold_run, mark_dead_runs, read_metrics
+from training.registry.tracking import (
     Tracking,
     find_versions,
     open_tracking,
     register_model,
     tag_version,
 )
-from training.training_set import (
-    TrainingSet,
-    open_training_set,
-    plan_training_set,
-)
-from training.training_set_report import SPEC_DOCUMENT, describe_training_set
 
 RECIPE_TAG = "recipe"
 EXAMPLE_ROWS = 5

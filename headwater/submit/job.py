@@ -6,7 +6,7 @@ It lies alone in its folder, since a script's folder comes first on ``sys.path``
 import sys
 
 from conf.settings import airflow_facts
-from headwater.cli import run
+from headwater.cli.main import run
 from headwater.watchdog import end_with_ancestors
 
 # Above this process stands the JVM; under Airflow, above that, the task's process and its supervisor.

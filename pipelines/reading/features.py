@@ -1,0 +1,61 @@
+"""The feature values of one entity at one instant, as the point-in-time join gives them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from conf.errors import UsageError, did_you_mean
+from conf.instants import as_utc, instant_to_micros
+from features.definitions import FeatureView
+from features.spark.as_of import join_as_of
+from pipelines.delta.lake import Lake
+from pipelines.project.project import Project
+
+
+@dataclass(frozen=True)
+class FeatureValues:
+    """What was known of an entity at an instant. ``changed_at`` is the stored row's feature_at, None without one."""
+
+    view: str
+    entity: dict[str, Any]
+    feature_at: datetime
+    available_at: datetime
+    changed_at: datetime | None
+    values: dict[str, Any]
+
+
+def read_features(
+    project: Project, lake: Lake, view: FeatureView, entity: Mapping[str, str], at: datetime
+) -> FeatureValues:
+    """Look one entity up; the view's table must be complete through ``at``.
+
+    Raises
+    ------
+    UsageError : when the join keys are not the view's, or a value is not of the key's type
+    """
+    keys = list(view.entity.join_keys)
+    if sorted(entity) != sorted(keys):
+        unknown = [name for name in entity if name not in keys]
+        hint = did_you_mean(unknown[0], keys) if unknown else f"give {' '.join(f'{key}=…' for key in keys)}"
+        raise UsageError(f"{view.name} is asked by {', '.join(keys)}", hint)
+    contract = project.contract(view.source)
+    typed = [F.lit(entity[key]).try_cast(contract.type_of(key)).alias(key) for key in keys]
+    spine = lake.spark.range(1).select(*typed, F.lit(at).alias("prediction_at"))
+    gold = lake.read("gold", view.name)
+    row = join_as_of(spine, [(view, gold)], instant_to_micros(at), with_times=True).collect()[0].asDict()
+    wrong = [key for key in keys if row[key] is None]
+    if wrong:
+        raise UsageError(f"{entity[wrong[0]]!r} is not a {contract.type_of(wrong[0])}, as {wrong[0]} is", "mend it")
+    times = {name: row[f"{view.name}__{name}"] for name in ("feature_at", "available_at", "changed_at")}
+    changed_at = times["changed_at"]
+    return FeatureValues(
+        view.name,
+        {key: row[key] for key in keys},
+        as_utc(times["feature_at"]),
+        as_utc(times["available_at"]),
+        None if changed_at is None else as_utc(changed_at),
+        {name: row[view.column_of(name)] for name in view.feature_names},
+    )

@@ -1,0 +1,122 @@
+"""Counting a batch, file by file, in two Spark jobs: once typed, once resolved. What silver needs to know comes along.
+
+The same jobs bring the literal bounds of the keys and the partitions that are written, so that nothing is read twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import functions as F
+
+from conf.contract import Contract
+from pipelines.delta.literals import sql_literal
+from pipelines.silver.standing_row import ACCEPTED, IN_BATCH, REPEATED, SUPERSEDED
+
+FATES = (ACCEPTED, SUPERSEDED, REPEATED)
+MOST_PARTITIONS = 200
+
+
+@dataclass(frozen=True)
+class TypedTally:
+    """Of a typed batch. ``files`` has broken rows and the greatest known time (microseconds), by file hash."""
+
+    files: dict[str, tuple[int, int | None]]
+    failing: int
+    failed_rules: tuple[str, ...]
+    warned: int
+    key_bounds: list[str]
+
+    @property
+    def broken(self) -> int:
+        return sum(broken for broken, _ in self.files.values())
+
+
+@dataclass(frozen=True)
+class ResolvedTally:
+    """Of a resolved batch. ``files`` has the rows by fate, by file hash; the bounds are those of the written rows."""
+
+    files: dict[str, dict[str, int]]
+    heaviest_key: int
+    bounds: list[str]
+
+    @property
+    def rows(self) -> int:
+        return sum(sum(fates.values()) for fates in self.files.values())
+
+
+def tally_typed(typed: DataFrame, contract: Contract) -> TypedTally:
+    """Count a typed batch (``build_typed`` with ``_in_batch``). One Spark job."""
+    is_broken = F.size("_broken") > 0
+    rows = typed.groupBy("_file_hash", IN_BATCH).agg(
+        F.count_if(is_broken).alias("broken"),
+        F.unix_micros(F.max(F.when(~is_broken, F.col("_known_at")))).alias("known"),
+        F.count_if(F.size("_failed") > 0).alias("failing"),
+        F.array_distinct(F.flatten(F.collect_set("_failed"))).alias("failed"),
+        F.count_if(F.size("_warned") > 0).alias("warned"),
+        *_edges(contract.grain, ~is_broken),
+    ).collect()  # fmt: skip
+    batch = [row for row in rows if row[IN_BATCH]]
+    return TypedTally(
+        {row["_file_hash"]: (row["broken"], row["known"]) for row in batch},
+        sum(row["failing"] for row in batch),
+        tuple(sorted({rule for row in batch for rule in row["failed"]})),
+        sum(row["warned"] for row in batch),
+        _key_bounds(rows, contract.grain),
+    )
+
+
+def tally_resolved(resolved: DataFrame, contract: Contract) -> ResolvedTally:
+    """Count a resolved batch (``build_standing``). One Spark job."""
+    is_written = F.col("_is_written")
+    partitions = [
+        F.collect_set(F.when(is_written, value)).alias(f"{side}_{name}")
+        for name in contract.partition_by
+        for side, value in (("new", F.col(name)), ("old", F.col("_old")[name]))
+    ]
+    has_null = [F.bool_or(is_written & F.col(name).isNull()).alias(f"null_{name}") for name in contract.partition_by]
+    old_null = [
+        F.bool_or(is_written & F.col("_old").isNotNull() & F.col("_old")[name].isNull()).alias(f"oldnull_{name}")
+        for name in contract.partition_by
+    ]
+    rows = resolved.groupBy("_file_hash", IN_BATCH).agg(
+        *[F.count_if(F.col("_fate") == fate).alias(fate) for fate in FATES],
+        F.max("_key_rows").alias("heaviest"),
+        *_edges(contract.grain, is_written), *partitions, *has_null, *old_null,
+    ).collect()  # fmt: skip
+    batch = [row for row in rows if row[IN_BATCH]]
+    bounds = _key_bounds(rows, contract.grain, "t.")
+    bounds += [bound for name in contract.partition_by for bound in _partition_bound(rows, name)]
+    return ResolvedTally(
+        {row["_file_hash"]: {fate: row[fate] for fate in FATES} for row in batch},
+        max((row["heaviest"] for row in batch), default=0),
+        bounds,
+    )
+
+
+def _edges(grain: Sequence[str], condition: Column) -> list[Column]:
+    values = [(name, F.when(condition, F.col(name))) for name in grain]
+    return [side(value).alias(f"{side.__name__}_{name}") for name, value in values for side in (F.min, F.max)]
+
+
+def _key_bounds(rows: Sequence[Row], grain: Sequence[str], alias: str = "") -> list[str]:
+    """Return ``k >= lo AND k <= hi`` for each column of the grain, which is never NULL; none when there are no rows."""
+    bounds = []
+    for name in grain:
+        lows = [row[f"min_{name}"] for row in rows if row[f"min_{name}"] is not None]
+        highs = [row[f"max_{name}"] for row in rows if row[f"max_{name}"] is not None]
+        if lows:
+            low, high = sql_literal(min(lows)), sql_literal(max(highs))
+            bounds.append(f"{alias}`{name}` >= {low} AND {alias}`{name}` <= {high}")
+    return bounds
+
+
+def _partition_bound(rows: Sequence[Row], name: str) -> list[str]:
+    """Name the partitions that the written rows leave and enter; none where they are many or one is NULL."""
+    if any(row[f"null_{name}"] or row[f"oldnull_{name}"] for row in rows):
+        return []
+    values: set[Any] = {value for row in rows for side in ("new", "old") for value in row[f"{side}_{name}"]}
+    if not 0 < len(values) <= MOST_PARTITIONS:
+        return []
+    return [f"t.`{name}` IN ({', '.join(sorted(map(sql_literal, values)))})"]

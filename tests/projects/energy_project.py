@@ -1,0 +1,78 @@
+"""The second project in a folder of its own, and its commands as a user types them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from tests.projects.energy_feeds import land_outages, land_readings, land_slots
+
+HEADWATER = [str(Path(sys.executable).parent / "headwater")]
+# What is not a function of the data: wall time, run ids, version numbers.
+VOLATILE = {"_ingested_at", "scored_at", "run_id", "feature_versions"}
+
+
+@dataclass(frozen=True)
+class EnergyProject:
+    """A copy of ``tests/energy`` in ``folder``."""
+
+    folder: Path
+
+    @property
+    def landing(self) -> Path:
+        return self.folder / "lake" / "local" / "landing"
+
+    @property
+    def tables(self) -> Path:
+        return self.folder / "lake" / "local" / "tables"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "lake" / "local" / "mlflow.db"
+
+    def land(self, days: int) -> None:
+        """Land what came in the first days; slots come two days ahead."""
+        land_readings(self.landing, 0, 24 * days)
+        land_outages(self.landing, 0, days)
+        land_slots(self.landing, 0, days + 2)
+
+    def command(self, *words: str) -> list[str]:
+        return [*HEADWATER, "--project", str(self.folder), *words]
+
+    def run(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command and check its exit code."""
+        done = subprocess.run(self.command(*words), capture_output=True, text=True, check=False, timeout=600)
+        assert done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.run(*words, "--json").stdout)
+
+
+def make_energy(folder: Path, days: int) -> EnergyProject:
+    """Copy the project and land its first days."""
+    shutil.copytree(ROOT / "tests" / "energy", folder)
+    project = EnergyProject(folder)
+    project.land(days)
+    return project
+
+
+def contents(spark: SparkSession, project: EnergyProject, layers: Sequence[str]) -> dict[str, list[str]]:
+    """Return the rows of every table of the layers, sorted, without what is not a function of the data."""
+    found = {}
+    for layer in layers:
+        for path in sorted((project.tables / layer).glob("*")):
+            if (path / "_delta_log").is_dir():
+                found[f"{layer}.{path.name}"] = _rows(spark.read.format("delta").load(str(path)))
+    return found
+
+
+def _rows(frame: DataFrame) -> list[str]:
+    kept = sorted(name for name in frame.columns if name not in VOLATILE)
+    return sorted(str(tuple(row)) for row in frame.select(*kept).collect())

@@ -1,0 +1,46 @@
+"""The way back from a model's version: the run that made it, and each table it was trained on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.reading.trace import Trace, trace_table
+from training.dataset.description import SPEC_DOCUMENT
+from training.model_job import ModelJob
+from training.registry.run_record import AIRFLOW_TAG, RUN_TAG
+from training.registry.tracking import find_champion, find_version, open_tracking, read_document
+
+SHOWN_TAGS = (RUN_TAG, AIRFLOW_TAG, "airflow.task", "airflow.try", "git_commit", "as_of", "split_at", "gate.reason")
+
+
+@dataclass(frozen=True)
+class ModelTrace:
+    """One version: the MLflow run that made it, its facts, and the way back of each table it read."""
+
+    model: str
+    version: int
+    is_champion: bool
+    run_id: str
+    facts: dict[str, str]
+    training_set_hash: str
+    tables: tuple[Trace, ...]
+
+
+def trace_version(job: ModelJob, number: int) -> ModelTrace:
+    """Trace a registered version.
+
+    Raises
+    ------
+    NotFound : when there is no such version, or a table's log no longer reaches so far back
+    """
+    tracking = open_tracking(job.project.settings, job.declaration)
+    version, champion = find_version(tracking, number), find_champion(tracking)
+    document: dict[str, Any] = read_document(tracking, version.run_id, SPEC_DOCUMENT)
+    return ModelTrace(
+        job.model,
+        number,
+        champion is not None and champion.number == number,
+        version.run_id,
+        {name: version.tags[name] for name in SHOWN_TAGS if name in version.tags},
+        document["content_hash"],
+        tuple(trace_table(job.lake, pin["layer"], pin["name"], pin["version"]) for pin in document["tables"]),
+    )
