@@ -23,6 +23,7 @@ from conf.yaml_file import Declared, build, read_yaml
 
 OVERRIDE = "HEADWATER__"
 SECRET_LIKE = re.compile(r"(?i)secret|password|token|access[.]?key|credential")
+EXIT_CODE_FILE = "HEADWATER_EXIT_CODE_FILE"
 ROOT = Path(__file__).resolve().parent.parent
 AIRFLOW_FACTS = {
     "dag": "HEADWATER_DAG_ID",
@@ -177,6 +178,18 @@ def airflow_variables() -> dict[str, str]:
     return dict(zip(AIRFLOW_FACTS.values(), templates, strict=True))
 
 
+def record_exit_code(code: int) -> None:
+    """Write the exit code of this process to the file that an Airflow task named, if one did."""
+    named = os.environ.get(EXIT_CODE_FILE)
+    if named and Path(named).parent.is_dir():  # in a cluster's deploy mode the folder is on another machine
+        Path(named).write_text(str(code), encoding="ascii")
+
+
+def is_submitted() -> bool:
+    """Tell whether spark-submit started this process, so that a JVM with all properties runs already."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
 def project_variables(settings: Settings) -> dict[str, str]:
     """Return the variables that stand in for ``--project`` and ``--env``."""
     return {"HEADWATER_PROJECT": str(settings.project), "HEADWATER_ENV": settings.env}
@@ -185,6 +198,19 @@ def project_variables(settings: Settings) -> dict[str, str]:
 def child_environment(**extra: str) -> dict[str, str]:
     """Return this process's environment with ``extra`` added, for a process we start."""
     return {**os.environ, **extra}
+
+
+def prepare_libraries() -> None:
+    """Tell libraries, before they are imported, to send no telemetry and to keep their progress to themselves.
+
+    Each entry point calls this once: importing a module of the engine changes nothing around it.
+    """
+    set_environment(
+        MLFLOW_DISABLE_TELEMETRY="true",
+        MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT="true",
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
+        MLFLOW_LOGGING_LEVEL="ERROR",
+    )
 
 
 def set_environment(**variables: str) -> None:

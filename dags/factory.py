@@ -60,7 +60,7 @@ class Deployment:
             task_id=task_id,
             application=str(JOB),
             application_args=list(words),
-            conn_id=CONNECTION,
+            connection=CONNECTION,
             name=f"headwater {words[0]}",
             pool=self.settings.airflow.pool,
             env_vars={

@@ -4,25 +4,9 @@ Instants come in and go out as timestamps; in between they are bigint microsecon
 before 1970. A *slice* is a long stretch of the grid, the unit in which the work on one entity is spread over tasks.
 """
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
 from features.definitions import FeatureView
 
 SLICE_HOPS = 1024
-
-
-def micros(value: int) -> Column:
-    """Return a bigint literal."""
-    return F.lit(value).cast("bigint")
-
-
-def floor_to_hop(instant_us: Column, hop_us: int) -> Column:
-    return instant_us - F.pmod(instant_us, micros(hop_us))
-
-
-def ceil_to_hop(instant_us: Column, hop_us: int) -> Column:
-    return instant_us + F.pmod(-instant_us, micros(hop_us))
 
 
 def last_point(view: FeatureView, through_us: int) -> int:
@@ -36,8 +20,3 @@ def slice_micros(view: FeatureView, reach_us: int | None) -> int:
     hop = view.hop_micros
     reach_hops = -(-(reach_us or 0) // hop)
     return hop * max(SLICE_HOPS, reach_hops + 1)
-
-
-def points_between(first_us: Column, last_us: Column, step_us: int) -> Column:
-    """Return one row per point from first to last, both included; the caller keeps out first > last."""
-    return F.explode(F.sequence(first_us, last_us, micros(step_us)))

@@ -1,1 +1,1 @@
-"""The front door: the command line, the job that spark-submit runs, the demonstration."""
+"""The front door: the command line, the servers on this machine, the demonstrations, the job of spark-submit."""

@@ -3,12 +3,10 @@
 A check looks and changes nothing. It says what it found; when that is not good enough, also what to do.
 """
 
-import http.client
 import importlib.metadata
 import os
 import platform
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -19,10 +17,10 @@ from typing import Any
 import pyspark
 from packaging.requirements import Requirement
 
-from conf.errors import EnvironmentProblem
+from conf.jars import JAR_FOLDER, JARS, class_archive, wrong_jars
 from conf.java import JAVA_HINT, java_command, java_problem, java_version
 from conf.settings import ROOT, ServerSettings, Settings, child_environment
-from conf.spark_properties import JAR_FOLDER, JARS, class_archive, wrong_jars
+from headwater.servers.ports import check_port
 from pipelines.runtime.class_archive import is_usable
 
 GB = 1024**3
@@ -70,8 +68,8 @@ def diagnose(settings: Settings) -> Diagnosis:
         check_folder("landing", settings.landing, is_written=False),
         check_folder("tracking_uri", _tracking_folder(settings.shown_tracking_uri), is_written=True),
         check_folder("artifacts", settings.artifacts, is_written=True),
-        check_port(settings.mlflow),
-        check_port(settings.airflow, "airflow"),
+        check_server_port(settings.mlflow, "mlflow"),
+        check_server_port(settings.airflow, "airflow"),
         check_time_zone(),
     )
     return Diagnosis(settings.lake, settings.landing, settings.shown_tracking_uri.removeprefix("file://"), checks)
@@ -159,35 +157,12 @@ def check_folder(name: str, path: str, is_written: bool) -> Check:
     return Check(name, True, f"{path}, {free:.0f} GB free")
 
 
-def check_port(server: ServerSettings, section: str = "mlflow") -> Check:
-    """The port of a server of ours, MLflow's or Airflow's, is free, or such a server answers there."""
-    where = f"{server.host}:{server.port}"
-    name, program = ("port", "MLflow") if section == "mlflow" else (f"{section}_port", section.capitalize())
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((server.host, server.port))
-        except OSError:
-            pass
-        else:
-            return Check(name, True, f"{where} is free")
-    if _answers_as(server, section):
-        return Check(name, True, f"{where}: a server of {program} runs there")
-    fix = f"stop that program, or use another port: HEADWATER__{section.upper()}__PORT={_free_port(server.host)}"
-    return Check(name, False, f"{where} is taken by a program that is not {program}", fix)
-
-
-def require_port(server: ServerSettings, section: str = "mlflow") -> None:
-    """Stop before a server is started where it could not listen.
-
-    Raises
-    ------
-    EnvironmentProblem : when the port is taken, also by a server of the same kind
-    """
-    check = check_port(server, section)
-    if not check.ok or not check.detail.endswith("is free"):
-        fix = check.fix or f"stop it, or use another port: HEADWATER__{section.upper()}__PORT={_free_port(server.host)}"
-        raise EnvironmentProblem(check.detail, fix)
+def check_server_port(server: ServerSettings, section: str) -> Check:
+    """The port of a server of ours is free, or such a server answers there."""
+    found = check_port(server, section)
+    name = "port" if section == "mlflow" else f"{section}_port"
+    is_usable = found.is_free or found.is_ours
+    return Check(name, is_usable, found.detail, "" if is_usable else found.fix)
 
 
 def check_time_zone() -> Check:
@@ -208,26 +183,6 @@ def _can_write(folder: Path) -> bool:
             return True
     except OSError:
         return False
-
-
-def _answers_as(server: ServerSettings, section: str) -> bool:
-    """Ask for the server's version: MLflow says it as a word, Airflow as JSON."""
-    connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
-    try:
-        connection.request("GET", "/version" if section == "mlflow" else "/api/v2/version")
-        answer = connection.getresponse()
-        text = answer.read(100).decode("ascii", "replace").strip()
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-    return answer.status == http.client.OK and (text[:1].isdigit() if section == "mlflow" else text[:1] == "{")
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def _tracking_folder(tracking_uri: str) -> str:

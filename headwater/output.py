@@ -1,4 +1,4 @@
-"""How results are shown: one table or one JSON document on stdout, progress and messages on stderr."""
+"""How results are shown: a table or one JSON document on stdout, progress and messages on stderr."""
 
 import csv
 import dataclasses
@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -17,10 +18,19 @@ from conf.durations import format_duration
 from conf.instants import format_instant
 
 stderr = Console(stderr=True, highlight=False)
+LEAST_WIDTH_OF_A_PIPE = 180
+
+
+def say(message: str) -> None:
+    """Tell the user what is being done now."""
+    if stderr.is_terminal:
+        stderr.print(f"[dim]· {message}[/dim]")
+    else:
+        stderr.print(f"· {message}", soft_wrap=True)
 
 
 def plain(value: Any) -> Any:
-    """Turn a value into what JSON has: instants as ISO with Z, durations as ``7d``, decimals as text."""
+    """Turn a value into one that JSON has: an instant becomes ISO with Z, a duration ``7d``, a decimal its text."""
     match value:
         case Enum():
             return value.value
@@ -51,22 +61,38 @@ def print_json(value: Any) -> None:
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows as CSV; text that a spreadsheet would run as a formula is prefixed with a quote mark."""
+    """Print rows as CSV. Text that a spreadsheet would run as a formula gets a quote mark in front."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([["" if value is None else _harmless(value) for value in row] for row in rows])
 
 
+def print_line(text: str) -> None:
+    """Print one line of a result."""
+    Console(highlight=False).print(text, markup=False, soft_wrap=True)
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
-    """Print rows as a table as wide as it needs to be."""
-    table = Table(title=title or None, title_justify="left", header_style="bold")
+    """Print rows as a table under its title. A pipe gets lines as wide as the table needs, a terminal folds them."""
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*["" if value is None else _shown(value) for value in row])
     console = Console(highlight=False)
-    width = console.width if console.is_terminal else max(console.width, 180)
-    Console(highlight=False, width=width).print(table)
+    if not console.is_terminal:
+        console.width = max(console.width, LEAST_WIDTH_OF_A_PIPE)
+    if title:
+        print_line(title)
+    console.print(table)
+
+
+def without_empty_columns(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], kept: Sequence[str]
+) -> tuple[list[str], list[list[Any]]]:
+    """Leave out the columns in which no row has anything but nothing and 0, unless they are among ``kept``."""
+    shown = [place for place, name in enumerate(columns) if name in kept or any(row[place] for row in rows)]
+    return [columns[place] for place in shown], [[row[place] for place in shown] for row in rows]
 
 
 def _shown(value: Any) -> str:

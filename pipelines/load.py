@@ -1,17 +1,20 @@
-"""The load job: landing → bronze → silver, table by table."""
+"""The job ``load``: landing → bronze → silver, for several tables at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
+
+from pyspark.sql import SparkSession
 
 from conf.contract import Contract
 from pipelines.bronze.load import BronzeReport, load_bronze
-from pipelines.delta.commit import Commit, Outcome, worst
 from pipelines.delta.lake import Lake
+from pipelines.delta.outcome import Commit, Outcome, combine_outcomes
 from pipelines.ledger.ledger import Ledger
-from pipelines.runtime.parallel_sessions import run_side_by_side
+from pipelines.runtime.parallel_sessions import run_in_parallel_sessions
+from pipelines.runtime.run_facts import RunFacts
 from pipelines.silver.load import SilverReport, load_silver
 
 Stage = Literal["bronze", "silver"]
@@ -32,49 +35,54 @@ class TableLoad:
     def outcome(self) -> Outcome:
         commits = [self.ledger, *([self.bronze.commit] if self.bronze else [])]
         commits += [self.silver.commit, self.silver.quarantine] if self.silver else []
-        return worst([commit.outcome for commit in commits])
+        return combine_outcomes([commit.outcome for commit in commits])
 
 
 def load_tables(
-    lake: Lake, contracts: Sequence[Contract], only: Stage | None, run: dict[str, Any], say: Say
+    lake: Lake, contracts: Sequence[Contract], only: Stage | None, run: RunFacts, say: Say
 ) -> list[TableLoad]:
-    """Load what landed for each table, then what silver has not read; several tables at once.
+    """Load what landed for each table into bronze, then what silver has not read into silver.
+
+    Parameters
+    ----------
+    only : one stage alone; None for both
+    say : told what is being done, as text for the user
 
     Raises
     ------
-    FileRejected, ExpectationFailed : where a contract says so; the other tables are loaded
+    FileRejected, ExpectationFailed : where a contract says so; the other tables are loaded first
     """
     ledger = Ledger(lake)
 
-    def work(contract: Contract, lake: Lake) -> TableLoad:
-        return _load_table(lake, contract, _Task(only, ledger, run, say))
+    def load_one(contract: Contract, spark: SparkSession) -> TableLoad:
+        return _load_table(lake.with_session(spark), contract, _LoadJob(only, ledger, run, say))
 
-    return run_side_by_side(lake, [partial(work, contract) for contract in contracts])
+    return run_in_parallel_sessions(lake.spark, [partial(load_one, contract) for contract in contracts])
 
 
 @dataclass(frozen=True)
-class _Task:
+class _LoadJob:
     """What the loads of all tables share."""
 
     only: Stage | None
     ledger: Ledger
-    run: dict[str, Any]
+    run: RunFacts
     say: Say
 
 
-def _load_table(lake: Lake, contract: Contract, task: _Task) -> TableLoad:
+def _load_table(lake: Lake, contract: Contract, job: _LoadJob) -> TableLoad:
     started = datetime.now().astimezone()
     before = lake.version("ops", "files")
     bronze = silver = None
     try:
-        if task.only != "silver":
-            task.say(f"{contract.name}: landing → bronze")
-            bronze = load_bronze(lake, contract, task.ledger, started, task.run)
-        if task.only != "bronze":
-            task.say(f"{contract.name}: bronze → silver")
-            silver = load_silver(lake, contract, task.ledger, task.run)
+        if job.only != "silver":
+            job.say(f"{contract.name}: landing → bronze")
+            bronze = load_bronze(lake, contract, job.ledger, started, job.run)
+        if job.only != "bronze":
+            job.say(f"{contract.name}: bronze → silver")
+            silver = load_silver(lake, contract, job.ledger, job.run)
     finally:
-        task.ledger.flush(task.run)
+        job.ledger.flush(job.run)
     after = lake.version("ops", "files")
     entries = Commit(Outcome.APPLIED if after > before else Outcome.UNCHANGED, before, after)
     seconds = (datetime.now().astimezone() - started).total_seconds()

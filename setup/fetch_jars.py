@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pyspark
 
+from conf.jars import DELTA_VERSION, JAR_FOLDER, JARS, wrong_jars
 from conf.settings import child_environment
-from conf.spark_properties import DELTA_VERSION, JAR_FOLDER, JARS, wrong_jars
 
 NOT_NEEDED = "org.*:*,com.*:*,net.*:*,io.unitycatalog:*,*:delta-kernel-*"
 

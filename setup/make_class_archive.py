@@ -22,9 +22,10 @@ from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from conf.jars import class_archive
 from conf.java import java_version
 from conf.settings import ROOT, Settings, child_environment, load_settings
-from conf.spark_properties import class_archive, spark_properties
+from conf.spark_properties import spark_properties
 from pipelines.runtime.class_archive import is_usable
 from pipelines.runtime.session import close_session, open_session
 

@@ -1,9 +1,7 @@
 """What a job on one model works with: the project, the lake, and who runs it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from conf.errors import NotFound
 from conf.model import ModelDeclaration
@@ -11,18 +9,19 @@ from features.definitions import FeatureService, FeatureView
 from features.fingerprint import fingerprint
 from pipelines.delta.lake import Lake
 from pipelines.gold.materialize import materialize
-from pipelines.ledger.ledger import data_clock
+from pipelines.ledger.data_clock import data_clock
 from pipelines.project.project import Project
+from pipelines.runtime.run_facts import RunFacts
 
 
 @dataclass(frozen=True)
 class ModelJob:
-    """One model of a project in a lake. ``run`` says who commits, as every commit of the job will."""
+    """One model of a project in a lake. Every commit of the job says ``run``."""
 
     project: Project
     lake: Lake
     model: str
-    run: Mapping[str, Any]
+    run: RunFacts
 
     @property
     def declaration(self) -> ModelDeclaration:
@@ -38,16 +37,17 @@ class ModelJob:
 
     @property
     def join_keys(self) -> tuple[str, ...]:
-        """Every join key of the service's views, each once."""
+        """The join keys of all views of the service, each once."""
         return tuple(dict.fromkeys(key for view in self.views for key in view.entity.join_keys))
 
     @property
     def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each view, by its name."""
         return {view.name: fingerprint(view, self.project.contract(view.source)) for view in self.views}
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What is measured: the declared metrics, and the gate's."""
+        """What is measured: the declared metrics and the gate's."""
         return tuple(dict.fromkeys((*self.declaration.metric_names, self.declaration.primary_metric)))
 
     def clock(self, table: str) -> datetime:
@@ -63,5 +63,5 @@ class ModelJob:
         return instant
 
     def complete_features(self, through: datetime) -> None:
-        """Bring the views of the model's feature service to an instant."""
-        materialize(self.project, self.lake, self.views, through, dict(self.run))
+        """Bring the views of the model's feature service up to an instant."""
+        materialize(self.project, self.lake, self.views, through, self.run)

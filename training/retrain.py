@@ -1,4 +1,4 @@
-"""Whether a model is worth training again: decided by the data alone, and written down with the reason.
+"""Whether a model is worth training again. The data alone decides, and the decision is written down with its reason.
 
 Grain of ``ops.retraining``: one row for each decision.
 """
@@ -11,23 +11,31 @@ from pyspark.sql import functions as F
 from conf.durations import format_duration
 from conf.instants import instant_to_micros, parse_instant
 from conf.model import Retraining
-from pipelines.delta.merge import Stamp, append_rows, create_table
-from training.dataset.spine import FATE, LABEL_KNOWN_AT, build_labelled_spine, build_labels, build_spine
+from pipelines.delta.commit import Stamp
+from pipelines.delta.merge import append_rows
+from pipelines.delta.tables import create_table
+from training.dataset.labels import FATE, LABEL_KNOWN_AT, build_labelled_spine, build_labels
+from training.dataset.spine import build_spine
 from training.dataset.split import BETWEEN, HOLDOUT, TRAINING, place_split
 from training.model_job import ModelJob
 from training.registry.compatibility import FINGERPRINT_TAG
-from training.registry.run_record import Version
-from training.registry.tracking import find_versions, open_tracking
+from training.registry.tracking import open_tracking
+from training.registry.versions import Version, find_versions
 
 SCHEMA = """run string NOT NULL, model string NOT NULL, decided_at timestamp NOT NULL, is_due boolean NOT NULL,
  reason string NOT NULL, as_of timestamp NOT NULL, version int, new_rows bigint, moved array<string>, dag_run string"""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What the newest version of a model was made of, against what there is now.
+class Staleness:
+    """How far the data has moved since the newest version of a model was trained.
 
-    ``moved`` are the tables it was trained on that changed since; ``age`` is by the data clock.
+    Parameters
+    ----------
+    version : that version
+    moved : the tables it was trained on that have changed since
+    new_rows : the rows that can be used for training now and could not then
+    age : by the data clock
     """
 
     version: int
@@ -44,7 +52,7 @@ class Decision:
     is_due: bool
     reason: str
     as_of: datetime
-    standing: Standing | None
+    standing: Staleness | None
 
 
 def decide(job: ModelJob) -> Decision:
@@ -57,13 +65,13 @@ def decide(job: ModelJob) -> Decision:
     clock = job.clock(job.declaration.label.table)
     versions = find_versions(open_tracking(job.project.settings, job.declaration))
     standing = _compare(job, versions[0], clock) if versions else None
-    is_due, reason = judge_standing(standing, job.declaration.retraining)
+    is_due, reason = judge_staleness(standing, job.declaration.retraining)
     decision = Decision(job.model, is_due, reason, clock, standing)
     _write(job, decision)
     return decision
 
 
-def judge_standing(standing: Standing | None, policy: Retraining) -> tuple[bool, str]:
+def judge_staleness(standing: Staleness | None, policy: Retraining) -> tuple[bool, str]:
     """Say whether a retraining is due, and why. Pure."""
     if standing is None:
         return True, "there is no version yet"
@@ -78,9 +86,9 @@ def judge_standing(standing: Standing | None, policy: Retraining) -> tuple[bool,
     return False, f"{rows}, fewer than {policy.min_new_rows}"
 
 
-def _compare(job: ModelJob, version: Version, clock: datetime) -> Standing:
+def _compare(job: ModelJob, version: Version, clock: datetime) -> Staleness:
     as_of = parse_instant(version.tags["as_of"])
-    return Standing(version.number, _moved(job, version), _count_new_labels(job, as_of, clock), clock - as_of)
+    return Staleness(version.number, _moved(job, version), _count_new_labels(job, as_of, clock), clock - as_of)
 
 
 def _moved(job: ModelJob, version: Version) -> tuple[str, ...]:
@@ -114,10 +122,10 @@ def _count_new_labels(job: ModelJob, since: datetime, clock: datetime) -> int:
 def _write(job: ModelJob, decision: Decision) -> None:
     spark, path, standing = job.lake.spark, job.lake.path("ops", "retraining"), decision.standing
     schema = spark.createDataFrame([], SCHEMA).schema
-    create_table(spark, path, schema, (), {})
+    create_table(spark, path, schema)
     row = (
-        job.run["run"], decision.model, datetime.now(UTC), decision.is_due, decision.reason, decision.as_of,
+        job.run.run, decision.model, datetime.now(UTC), decision.is_due, decision.reason, decision.as_of,
         standing.version if standing else None, standing.new_rows if standing else None,
-        list(standing.moved) if standing else [], job.run.get("dag_run"),
+        list(standing.moved) if standing else [], job.run.dag_run,
     )  # fmt: skip
     append_rows(spark, path, spark.createDataFrame([row], schema).coalesce(1), Stamp("retraining", job.run))

@@ -1,10 +1,10 @@
-"""Training set → fit → evaluate on the holdout → log → register → gate.
+"""The job ``train``: training set → fit → evaluate on the holdout → log → register → gate.
 
-Run again over the same rows with the same code, it finds the version that it registered and makes no other; whatever
-was left undone after that, such as moving the alias, is done then.
+When it runs again over the same rows with the same code, it finds the version that it registered and makes no other.
+What a killed training left undone after that, such as moving the alias, is then done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from conf.model import ModelDeclaration
-from pipelines.delta.commit import Outcome
+from pipelines.delta.outcome import Outcome
 from pipelines.operations.lease import check_lease
-from training.dataset.collected_rows import Part, Rows, collect_rows
+from pipelines.runtime.code_version import git_commit, is_git_dirty
+from training.dataset.collected_rows import CollectedRows, collect_rows
 from training.dataset.description import SPEC_DOCUMENT, describe_training_set
 from training.dataset.training_set import (
     TrainingSet,
@@ -30,21 +31,15 @@ from training.model.estimator import (
     predict,
     requirements,
 )
-from training.model.evaluate import as_scores, baseline_scores, evaluate
+from training.model.evaluate import Numbers, as_scores, baseline_scores, evaluate
 from training.model.plots import draw_plots
-from training.model.recipe import git_commit, is_git_dirty, recipe_of
+from training.model.recipe import recipe_of
 from training.model_job import ModelJob
 from training.registry.compatibility import FINGERPRINT_TAG
 from training.registry.promote import PromoteReport, gate_version
-from training.registry.run_record import FittedModel, RunRecord, Version, maker_tags
-from training.registry.runs import hold_run, mark_dead_runs, read_metrics
-from training.registry.tracking import (
-    Tracking,
-    find_versions,
-    open_tracking,
-    register_model,
-    tag_version,
-)
+from training.registry.runs import RunRecord, hold_run, maker_tags, mark_dead_runs, read_metrics
+from training.registry.tracking import Tracking, open_tracking
+from training.registry.versions import FittedModel, Version, find_versions, register_model, tag_version
 
 RECIPE_TAG = "recipe"
 EXAMPLE_ROWS = 5
@@ -52,7 +47,7 @@ EXAMPLE_ROWS = 5
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What a training did. UNCHANGED: the same rows and code had made this version already."""
+    """What a training did. UNCHANGED means that the same rows and code had made this version before."""
 
     model: str
     outcome: Outcome
@@ -67,7 +62,11 @@ class TrainReport:
 
 
 def train(job: ModelJob, as_of: datetime | None = None, is_promoting: bool = True) -> TrainReport:
-    """Train the model as of an instant, by default its label table's data clock, and gate it if asked to.
+    """Train a model, and gate it against the champion unless ``is_promoting`` is false.
+
+    Parameters
+    ----------
+    as_of : the instant to pretend it is; by default the data clock of the label's table
 
     Raises
     ------
@@ -87,7 +86,7 @@ def train(job: ModelJob, as_of: datetime | None = None, is_promoting: bool = Tru
         version = known[-1]
         tag_version(tracking, version.number, maker_tags(job.run))
     else:
-        version = _make_version(job, tracking, _Making(training_set, rows, spec, pipeline, recipe))
+        version = _make_version(job, tracking, _NewVersion(training_set, rows, spec, pipeline, recipe))
     gate = gate_version(job, tracking, version, lambda: rows) if is_promoting else None
     bounds = training_set.spec.bounds
     return TrainReport(
@@ -105,33 +104,34 @@ def train(job: ModelJob, as_of: datetime | None = None, is_promoting: bool = Tru
 
 
 @dataclass(frozen=True)
-class _Making:
+class _NewVersion:
     """What a new version is made from."""
 
     training_set: TrainingSet
-    rows: Rows
+    rows: CollectedRows
     spec: Mapping[str, Any]
     pipeline: Pipeline
     recipe: str
 
 
-def _make_version(job: ModelJob, tracking: Tracking, making: _Making) -> Version:
-    declaration, rows = job.declaration, making.rows
-    fitted = fit_pipeline(making.pipeline, rows.training.inputs, rows.training.labels, rows.inputs.texts)
-    tags = _tags(job, making)
+def _make_version(job: ModelJob, tracking: Tracking, new: _NewVersion) -> Version:
+    declaration, rows, task = job.declaration, new.rows, job.declaration.task
+    fitted = fit_pipeline(new.pipeline, rows.training.inputs, rows.training.labels, rows.inputs.texts)
+    scores = as_scores(predict(fitted, rows.holdout.inputs, task))
+    tags = _tags(job, new)
     record = RunRecord(
-        tags=tags | _ui_tags(making),
-        params=_params(declaration, making),
-        metrics=_metrics(job, fitted, rows),
-        tables=making.training_set.spec.tables,
-        documents={SPEC_DOCUMENT: making.spec},
-        figures=_figures(declaration, fitted, rows.holdout),
+        tags=tags | _ui_tags(new),
+        params=_params(declaration, new),
+        metrics=_metrics(job.metrics, rows, scores),
+        tables=new.training_set.spec.tables,
+        documents={SPEC_DOCUMENT: new.spec},
+        figures=_figures(task, fitted, rows.holdout.labels, scores),
     )
     model = FittedModel(
         fitted,
         rows.inputs.texts,
         rows.training.inputs.head(EXAMPLE_ROWS),
-        declaration.task == "classification",
+        task == "classification",
         requirements(fitted),
     )
     with hold_run(tracking, record) as run_id:
@@ -139,52 +139,50 @@ def _make_version(job: ModelJob, tracking: Tracking, making: _Making) -> Version
         return register_model(tracking, run_id, model, tags)
 
 
-def _metrics(job: ModelJob, fitted: Pipeline, rows: Rows) -> dict[str, float]:
+def _metrics(names: Sequence[str], rows: CollectedRows, scores: Numbers) -> dict[str, float]:
     holdout = rows.holdout
-    scores = as_scores(predict(fitted, holdout.inputs, job.declaration.task))
     trivial = baseline_scores(rows.training.labels, len(holdout.labels))
     return {
-        **{f"holdout_{name}": value for name, value in evaluate(job.metrics, holdout.labels, scores).items()},
-        **{f"baseline_{name}": value for name, value in evaluate(job.metrics, holdout.labels, trivial).items()},
+        **{f"holdout_{name}": value for name, value in evaluate(names, holdout.labels, scores).items()},
+        **{f"baseline_{name}": value for name, value in evaluate(names, holdout.labels, trivial).items()},
         "training_rows": len(rows.training.labels),
         "holdout_rows": len(holdout.labels),
     }
 
 
-def _figures(declaration: ModelDeclaration, fitted: Pipeline, holdout: Part) -> dict[str, Any]:
-    scores = as_scores(predict(fitted, holdout.inputs, declaration.task))
-    drawn = draw_plots(declaration.task, holdout.labels, scores, feature_importance(fitted))
+def _figures(task: str, fitted: Pipeline, labels: Numbers, scores: Numbers) -> dict[str, Any]:
+    drawn = draw_plots(task, labels, scores, feature_importance(fitted))
     return {f"plots/{name}": figure for name, figure in drawn.items()}
 
 
-def _params(declaration: ModelDeclaration, making: _Making) -> dict[str, Any]:
+def _params(declaration: ModelDeclaration, new: _NewVersion) -> dict[str, Any]:
     split = declaration.split.model_dump(mode="json", exclude_none=True)
     return {
         "estimator": estimator_path(declaration.estimator, declaration.task),
         **estimator_params(declaration.estimator, declaration.task),
         **{f"split.{name}": value for name, value in split.items()},
-        "inputs": len(making.rows.inputs.kinds),
+        "inputs": len(new.rows.inputs.kinds),
     }
 
 
-def _tags(job: ModelJob, making: _Making) -> dict[str, str]:
-    """Return what runs and versions are found by; the whole spec is an artifact of the run."""
-    spec = making.spec
+def _tags(job: ModelJob, new: _NewVersion) -> dict[str, str]:
+    """Return the tags by which runs and versions are found. The whole spec is an artifact of the run."""
+    spec = new.spec
     return {
-        RECIPE_TAG: making.recipe,
+        RECIPE_TAG: new.recipe,
         **maker_tags(job.run),
         "git_commit": git_commit(),
         **{name: str(spec[name]) for name in ("as_of", "split_at", "train_until", "holdout_until", "feature_service")},
-        "training_set_hash": making.rows.content_hash,
-        **{f"data.{pin.full_name}": str(pin.version) for pin in making.training_set.spec.tables},
+        "training_set_hash": new.rows.content_hash,
+        **{f"data.{pin.full_name}": str(pin.version) for pin in new.training_set.spec.tables},
         **{f"{FINGERPRINT_TAG}{name}": mark for name, mark in job.fingerprints.items()},
     }
 
 
-def _ui_tags(making: _Making) -> dict[str, str]:
+def _ui_tags(new: _NewVersion) -> dict[str, str]:
     """Return the tags by which MLflow's own pages show a run."""
     return {
-        "mlflow.runName": f"as of {making.spec['as_of']}",
+        "mlflow.runName": f"as of {new.spec['as_of']}",
         "mlflow.source.name": "headwater train",
         "mlflow.source.git.commit": git_commit(),
         "mlflow.source.git.dirty": str(is_git_dirty()).lower(),

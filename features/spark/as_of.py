@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 
 from conf.errors import ConfigError, Problem
 from features.definitions import FeatureView
-from features.grid import floor_to_hop, last_point, micros, slice_micros
+from features.grid import last_point, slice_micros
 from features.spark.carry_forward import carry_forward
+from features.spark.grid_columns import floor_to_hop, micros
 
 PREDICTION_AT = "prediction_at"
 

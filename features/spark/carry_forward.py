@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from features.grid import floor_to_hop, micros
+from features.spark.grid_columns import floor_to_hop, micros
 
 
 def carry_forward(rows: DataFrame, keys: Sequence[str], slice_us: int, reach_us: int | None = None) -> DataFrame:

@@ -11,7 +11,7 @@ from pyspark.sql.types import DoubleType, FloatType, StructType
 
 from conf.durations import to_micros
 from features.definitions import FeatureView
-from features.grid import ceil_to_hop, floor_to_hop, micros
+from features.spark.grid_columns import ceil_to_hop, floor_to_hop, micros
 
 
 def build_events(silver: DataFrame, view: FeatureView, event_at: str, grain: Sequence[str]) -> DataFrame:

@@ -7,8 +7,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features.definitions import FeatureView
-from features.grid import last_point, micros, slice_micros
+from features.grid import last_point, slice_micros
 from features.spark.carry_forward import carry_forward
+from features.spark.grid_columns import micros
 from features.spark.spans import Spans
 
 

@@ -12,7 +12,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from features.definitions import FeatureView
-from features.grid import floor_to_hop, last_point, micros, points_between, slice_micros
+from features.grid import last_point, slice_micros
+from features.spark.grid_columns import floor_to_hop, micros, points_between
 
 
 @dataclass(frozen=True)

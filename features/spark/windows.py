@@ -16,7 +16,8 @@ from pyspark.sql.types import DataType, DecimalType, DoubleType, FloatType, Inte
 from conf.durations import to_micros
 from conf.errors import ConfigError, Problem
 from features.definitions import Aggregation, FeatureView
-from features.grid import last_point, micros, points_between
+from features.grid import last_point
+from features.spark.grid_columns import micros, points_between
 from features.spark.spans import Spans, clip_to_spans
 
 

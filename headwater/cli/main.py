@@ -6,18 +6,20 @@ writer holds the lake; 99 there was nothing to do, where ``--skip-unchanged`` as
 
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
-from pyspark.errors import AnalysisException
-
 from conf.errors import HeadwaterError
-from headwater.cli import data
+from conf.settings import prepare_libraries
 from headwater.cli.app import app
 from headwater.output import stderr
 
-_HOISTED = ("--project", "--env")
-OTHER_COMMANDS = ("cli.models", "cli.operations", "cli.servers", "demonstrations.flights", "demonstrations.airflow")
+# Importing a group makes its commands known; the help shows the groups in this order.
+for group in ("data", "features", "models", "operations", "demonstrations"):
+    import_module(f"headwater.cli.{group}")
+_WITH_VALUE = ("--project", "--env")
+_ALONE = ("--debug",)
 
 
 def main() -> None:
@@ -26,28 +28,39 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; ``--project`` and ``--env`` may stand anywhere."""
-    front, rest = _hoist([word for word in arguments if word != "--debug"])
-    if rest[:1] not in ([name] for name in data.COMMANDS):
-        for name in OTHER_COMMANDS:  # they bring MLflow and its kin, seconds that a load need not wait
-            import_module(f"headwater.{name}")
+    """Run one command and return its exit code. ``--project``, ``--env`` and ``--debug`` may stand anywhere."""
+    front, rest = _move_to_front(arguments)
+    is_debug = "--debug" in front
+    prepare_libraries()
+    if not is_debug and not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries warn their own callers about
     try:
         app(args=front + rest, prog_name="headwater")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except HeadwaterError as error:
-        return _fail(str(error), error.exit_code)
-    except AnalysisException as error:
-        reason = str(error).strip().splitlines()[0]
-        return _fail(f"{reason}\n  → run `headwater validate`: an expression does not fit its table", 2)
     except KeyboardInterrupt:
         return _fail("stopped", 130)
     except Exception as error:
-        if "--debug" in arguments:
+        if is_debug:
             traceback.print_exc()
-        reason = next(iter(str(error).strip().splitlines()), "")
-        return _fail(f"{type(error).__name__}: {reason}\n  → run it again with --debug for the trace", 1)
+        return _explain(error)
     return 0
+
+
+def _explain(error: Exception) -> int:
+    """Say what failed and what to do, and return the exit code."""
+    if isinstance(error, HeadwaterError):
+        return _fail(str(error), error.exit_code)
+    reason = next(iter(str(error).strip().splitlines()), "")
+    if _is_analysis_error(error):
+        return _fail(f"{reason}\n  → run `headwater validate`: an expression does not fit its table", 2)
+    return _fail(f"{type(error).__name__}: {reason}\n  → run it again with --debug for the trace", 1)
+
+
+def _is_analysis_error(error: Exception) -> bool:
+    """Tell whether Spark refused an expression, without importing Spark for the question."""
+    errors = sys.modules.get("pyspark.errors")
+    return errors is not None and isinstance(error, errors.AnalysisException)
 
 
 def _fail(message: str, code: int) -> int:
@@ -56,15 +69,15 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _hoist(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Tell ``--project DIR`` and ``--env NAME``, which belong to the front, from the rest, wherever they were typed."""
+def _move_to_front(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell the options that belong before the command from all other words, wherever they were typed."""
     front: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
     for word in words:
-        if word in _HOISTED:
+        if word in _WITH_VALUE:
             front += [word, next(words, "")]
-        elif word.partition("=")[0] in _HOISTED:
+        elif word in _ALONE or word.partition("=")[0] in _WITH_VALUE:
             front.append(word)
         else:
             rest.append(word)

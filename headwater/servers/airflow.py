@@ -1,102 +1,74 @@
-"""Airflow on this machine: a home in the project's folder, its secrets, connection and pool, start and stop."""
+"""Airflow on this machine: started on loopback, stopped with every process that it started."""
 
-import base64
-import json
-import os
-import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from conf.errors import EnvironmentProblem
-from conf.settings import ROOT, Settings, child_environment, project_variables
-from headwater.doctor import require_port
+from conf.errors import HeadwaterError
+from conf.settings import Settings
 from headwater.output import stderr
+from headwater.servers.airflow_home import USER, airflow_environment, airflow_home, password, prepare_airflow
+from headwater.servers.in_use import mark_in_use
+from headwater.servers.ports import require_port
 
-USER = "admin"
 SERVER_MARK = "HEADWATER_AIRFLOW_SERVER"  # in the environment of all that a server of ours starts, and of nothing else
 STOP_SECONDS = 10
 
 
-def airflow_home(settings: Settings) -> Path:
-    """Return the folder that Airflow keeps its state in: one for each environment of a project."""
-    return Path(settings.project) / "lake" / settings.env / "airflow"
-
-
-def airflow_environment(settings: Settings, is_paused: bool = True) -> dict[str, str]:
-    """Return the environment in which every Airflow process of this home runs; DAGs begin paused or not."""
-    home, port = airflow_home(settings), settings.airflow.port
-    address = f"http://{settings.airflow.host}:{port}"
-    keys = _keys(home)
-    parts = [str(Path(sys.executable).parent), child_environment().get("PATH", "")]
-    return child_environment(
-        **project_variables(settings),
-        PATH=os.pathsep.join(parts),
-        AIRFLOW_HOME=str(home),
-        AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
-        AIRFLOW__CORE__LOAD_EXAMPLES="False",
-        AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION=str(is_paused),
-        AIRFLOW__CORE__PARALLELISM="4",
-        AIRFLOW__CORE__EXECUTOR="LocalExecutor",
-        AIRFLOW__CORE__AUTH_MANAGER="airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS=f"{USER}:admin",
-        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE=str(_passwords(home)),
-        AIRFLOW__CORE__EXECUTION_API_SERVER_URL=f"{address}/execution/",
-        AIRFLOW__CORE__FERNET_KEY=keys["fernet"],
-        AIRFLOW__API__HOST=settings.airflow.host,
-        AIRFLOW__API__PORT=str(port),
-        AIRFLOW__API__BASE_URL=address,
-        AIRFLOW__API__WORKERS="1",
-        AIRFLOW__API__SECRET_KEY=keys["api"],
-        AIRFLOW__API_AUTH__JWT_SECRET=keys["jwt"],
-        AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS="20",
-        AIRFLOW__USAGE_DATA_COLLECTION__ENABLED="False",
-        AIRFLOW__LOGGING__COLORED_CONSOLE_LOG="False",
-        AIRFLOW_CONN_SPARK_DEFAULT=json.dumps({"conn_type": "spark", "host": settings.spark.master}),
-    )
-
-
-def password(settings: Settings) -> str:
-    """Return the password of the user ``admin``, made once and kept in a file only this user can read."""
-    _keys(airflow_home(settings))
-    return str(json.loads(_passwords(airflow_home(settings)).read_text(encoding="utf-8"))[USER])
-
-
-def prepare(settings: Settings, environment: dict[str, str]) -> None:
-    """Bring Airflow's database to its version, and make the pool of one slot that all writers share.
+def serve_airflow(settings: Settings) -> None:
+    """Run Airflow until it is interrupted.
 
     Raises
     ------
-    EnvironmentProblem : when Airflow cannot do either
+    EnvironmentProblem : when the port is taken, or Airflow's database cannot be made
+    HeadwaterError : when Airflow ends by itself
     """
-    run_airflow(environment, "db", "migrate")
-    run_airflow(environment, "pools", "set", settings.airflow.pool, "1", "whoever writes to the lake")
+    environment = make_airflow(settings, is_paused=True)
+    with mark_in_use(settings), running_airflow(settings, environment) as server:
+        announce_airflow(settings)
+        stderr.print("The DAGs begin paused: switch them on in the UI. Ctrl-C stops it.")
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            stderr.print("stopping")
+            return
+        raise HeadwaterError("Airflow ended by itself", f"read {airflow_home(settings) / 'standalone.log'}")
 
 
-def run_airflow(environment: dict[str, str], *words: str) -> None:
-    """Run an ``airflow`` command in this environment's home.
-
-    Raises
-    ------
-    EnvironmentProblem : when it fails; the end of what it said is in the message
-    """
+def run_own_command(settings: Settings, words: Sequence[str]) -> int:
+    """Run one of Airflow's own commands in this environment's home and return its exit code."""
     command = [sys.executable, "-m", "airflow", *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
-        raise EnvironmentProblem(
-            f"`airflow {' '.join(words)}` failed: {tail}", f"its home is {environment['AIRFLOW_HOME']}"
-        )
+    return subprocess.run(command, env=airflow_environment(settings), check=False).returncode
+
+
+def make_airflow(settings: Settings, is_paused: bool) -> dict[str, str]:
+    """Make Airflow's database and pool, and return the environment of its processes.
+
+    Raises
+    ------
+    EnvironmentProblem : when the port is taken, or Airflow cannot do either
+    """
+    require_port(settings.airflow, "airflow")
+    environment = airflow_environment(settings, is_paused)
+    with stderr.status("preparing Airflow's database"):
+        prepare_airflow(settings, environment)
+    return environment
+
+
+def announce_airflow(settings: Settings) -> None:
+    """Say where Airflow is, and the login."""
+    address = f"http://{settings.airflow.host}:{settings.airflow.port}"
+    login = f"user {USER}, password {password(settings)}"
+    stderr.print(f"Airflow of the environment [bold]{settings.env}[/bold]: {address}  {login}", soft_wrap=True)
 
 
 @contextmanager
-def running(settings: Settings, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running_airflow(settings: Settings, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run scheduler, DAG processor, API server and triggerer while the body runs; leave no process behind.
 
     Raises
@@ -142,25 +114,3 @@ def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
                 end(process)
         psutil.wait_procs(left, timeout=STOP_SECONDS)
     server.wait(timeout=STOP_SECONDS)
-
-
-def _passwords(home: Path) -> Path:
-    return home / "passwords.json"
-
-
-def _keys(home: Path) -> dict[str, Any]:
-    """Return the home's keys; the first time, make them and the password, readable by this user alone."""
-    home.mkdir(parents=True, exist_ok=True)
-    file = home / "secrets.json"
-    if not file.exists():
-        keys = {name: secrets.token_urlsafe(32) for name in ("api", "jwt")}
-        _write_private(_passwords(home), {USER: secrets.token_urlsafe(12)})
-        fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # the form that Fernet asks for
-        _write_private(file, {**keys, "fernet": fernet})
-        stderr.print(f"made the secrets of {home}")
-    return dict(json.loads(file.read_text(encoding="utf-8")))
-
-
-def _write_private(file: Path, content: dict[str, str]) -> None:
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as handle:
-        json.dump(content, handle)

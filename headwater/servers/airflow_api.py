@@ -1,21 +1,16 @@
-"""What the demonstration asks of Airflow, over its REST API: DAG runs, their tasks, and to start one."""
+"""What the demonstrations ask of Airflow over its REST API: its DAG runs, their tasks, and to start one."""
 
 import json
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from conf.errors import HeadwaterError
 from conf.settings import Settings
-from headwater.servers.airflow import USER, password
+from headwater.servers.airflow_home import USER, password
 
 FINAL = ("success", "failed")
-POLL_SECONDS = 2.0
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -89,18 +84,3 @@ class AirflowApi:
         request = urllib.request.Request(self._address + path, data, headers, method=method)  # noqa: S310 (loopback)
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.load(answer)
-
-
-def wait_for(what: str, find: Callable[[], Found | None], seconds: float) -> Found:
-    """Ask until there is an answer, and return it.
-
-    Raises
-    ------
-    HeadwaterError : when there is none in time
-    """
-    deadline = time.monotonic() + seconds
-    while not (found := find()):
-        if time.monotonic() > deadline:
-            raise HeadwaterError(f"Airflow: waited {seconds:.0f} s in vain for {what}", "look at its standalone.log")
-        time.sleep(POLL_SECONDS)
-    return found

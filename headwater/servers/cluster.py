@@ -13,8 +13,8 @@ import pyspark
 
 from conf.errors import UsageError
 from conf.settings import ServerSettings, Settings, child_environment
-from headwater.doctor import require_port
-from headwater.servers.airflow_api import wait_for
+from headwater.servers.ports import require_port
+from headwater.servers.wait_for import wait_for
 
 WORKERS = 2
 START_SECONDS = 60.0

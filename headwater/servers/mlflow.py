@@ -1,22 +1,19 @@
-"""The MLflow server on loopback: migrated once, one worker, only our own addresses as hosts."""
+"""The MLflow server on loopback: one worker, and only our own addresses as hosts."""
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 
-from conf.errors import LakeBusy
 from conf.settings import Settings, child_environment
-from headwater.doctor import require_port
 from headwater.output import stderr
-from training.registry.tracking import prepare_store
+from headwater.servers.in_use import mark_in_use
+from headwater.servers.ports import require_port
+from training.registry.store import prepare_store
 
 
-def serve_tracking(settings: Settings, port: int) -> None:
+def serve_mlflow(settings: Settings, port: int) -> None:
     """Run the server until it is interrupted.
 
     Raises
@@ -24,7 +21,7 @@ def serve_tracking(settings: Settings, port: int) -> None:
     EnvironmentProblem : when the port is taken
     """
     host = settings.mlflow.host
-    require_port(settings.mlflow.model_copy(update={"port": port}))
+    require_port(settings.mlflow.model_copy(update={"port": port}), "mlflow")
     hosts = ",".join(f"{name}:{port}" for name in ("127.0.0.1", "localhost"))
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1",
@@ -35,7 +32,7 @@ def serve_tracking(settings: Settings, port: int) -> None:
         MLFLOW_DISABLE_TELEMETRY="true",
         MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
     )
-    with serving(settings):
+    with mark_in_use(settings):
         prepare_store(settings)
         stderr.print(f"MLflow of the environment [bold]{settings.env}[/bold]: http://{host}:{port}  (Ctrl-C stops it)")
         server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
@@ -49,34 +46,3 @@ def serve_tracking(settings: Settings, port: int) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGTERM)
             server.wait(timeout=20)
-
-
-@contextmanager
-def serving(settings: Settings) -> Iterator[None]:
-    """Mark the environment as used by a server while the body runs."""
-    mark = _mark(settings)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    with mark.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_SH)
-        yield
-
-
-def check_not_served(settings: Settings) -> None:
-    """Refuse where a server shows this environment.
-
-    Raises
-    ------
-    LakeBusy
-    """
-    mark = _mark(settings)
-    if not mark.exists():
-        return
-    with mark.open("r+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LakeBusy(f"`headwater ui` shows the environment {settings.env}", "stop it first") from None
-
-
-def _mark(settings: Settings) -> Path:
-    return Path(settings.project) / "lake" / settings.env / ".served"

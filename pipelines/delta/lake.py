@@ -1,15 +1,14 @@
-"""Where tables lie: ``<lake>/<layer>/<name>``, and how a job reads them at a pinned version."""
+"""Where the tables of an environment lie, ``<lake>/<layer>/<name>``, and how a job reads them at a fixed version."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import NotFound
 from conf.settings import Settings
-from pipelines.delta.log import Standing, changed_version, read_standing, table_id, table_version
-from pipelines.delta.merge import is_table, read_table
-
-LAYERS = ("bronze", "silver", "quarantine", "gold", "ops")
+from pipelines.delta.log import LastCommit, changed_version, read_last_commit, table_id, table_version
+from pipelines.delta.tables import is_table, read_table
 
 
 @dataclass(frozen=True)
@@ -18,6 +17,10 @@ class Lake:
 
     spark: SparkSession
     settings: Settings
+
+    def with_session(self, spark: SparkSession) -> Self:
+        """Return the same tables, read and written by another session."""
+        return replace(self, spark=spark)
 
     def path(self, layer: str, name: str) -> str:
         return f"{self.settings.lake}/{layer}/{name}"
@@ -30,14 +33,15 @@ class Lake:
         return table_version(self.spark, self.path(layer, name))
 
     def changed_version(self, layer: str, name: str) -> int:
-        """Return the newest version that changed a row; -1 when there is no table."""
+        """Return the newest version in which a row changed; -1 when there is no table."""
         return changed_version(self.spark, self.path(layer, name))
 
     def table_id(self, layer: str, name: str) -> str:
         return table_id(self.spark, self.path(layer, name))
 
-    def standing(self, layer: str, name: str) -> Standing:
-        return read_standing(self.spark, self.path(layer, name), name)
+    def last_commit(self, layer: str, name: str) -> LastCommit:
+        """Return what Headwater's newest commit to the table left behind: generation, cursor, metadata."""
+        return read_last_commit(self.spark, self.path(layer, name), name)
 
     def read(self, layer: str, name: str, version: int | None = None) -> DataFrame:
         """Read a table lazily, as of ``version`` when one is given.

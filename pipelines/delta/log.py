@@ -1,21 +1,25 @@
-"""What a Delta table's own log says: its version, who made its last commits, and which cursor they left.
+"""What a Delta table's own log says: its version, who made its last commits, and where its cursor stands.
 
-The cursor of a table is its SetTransaction ``<table>/<generation>``, written in the same commit as the rows. A
-RESTORE does not revert SetTransactions, so it opens a new generation, whose cursor is that of the restored version.
-Read through Hadoop's file system, so any URI works, and without a Spark job.
+The cursor of a table is Delta's SetTransaction ``<table>/<generation>``, written in the same commit as the rows. A
+RESTORE takes rows back but leaves SetTransactions as they are. So it opens a new generation, which begins with the
+cursor that the restored version had.
+
+The log is read through Hadoop's file system, so any URI works, and without a Spark job.
 """
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
-from pyspark.sql import DataFrame, SparkSession
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from pipelines.runtime.file_system import read_text
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What the newest commit of ours left behind. ``cursor`` is -1 before the first."""
+class LastCommit:
+    """What Headwater's newest commit to a table left behind. ``cursor`` is -1 before the first commit with a cursor."""
 
     generation: int
     cursor: int
@@ -28,15 +32,18 @@ def table_version(spark: SparkSession, path: str) -> int:
 
 
 def changed_version(spark: SparkSession, path: str) -> int:
-    """Return the newest version that brought, changed or removed a row: not one that compacted or moved a cursor."""
+    """Return the newest version in which a row was added, changed or removed.
+
+    Commits that only compacted files or moved a cursor do not count.
+    """
     for version in range(table_version(spark, path), 0, -1):
         commit = read_commit(spark, path, version)
-        if commit is None or _has_rows(commit):
+        if commit is None or _changed_rows(commit):
             return version
     return min(table_version(spark, path), 0)
 
 
-def _has_rows(commit: dict[str, Any]) -> bool:
+def _changed_rows(commit: dict[str, Any]) -> bool:
     if commit.get("operation") not in ("MERGE", "WRITE"):
         return commit.get("operation") not in ("OPTIMIZE", "VACUUM START", "VACUUM END")
     counted = ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted", "numOutputRows")
@@ -46,33 +53,34 @@ def _has_rows(commit: dict[str, Any]) -> bool:
 
 
 def table_id(spark: SparkSession, path: str) -> str:
-    """Return the table's own id, which a rebuild does not share."""
+    """Return the table's own id. A table that was made anew at the same path has another."""
     return str(_snapshot(spark, path).metadata().id())
 
 
 def table_properties(spark: SparkSession, path: str) -> dict[str, str]:
     """Return the table's properties as they are stored."""
     configuration = _snapshot(spark, path).metadata().configuration()
-    pairs = spark._jvm.scala.jdk.javaapi.CollectionConverters.asJava(configuration)  # type: ignore[union-attr]
+    jvm: Any = spark._jvm
+    pairs = jvm.scala.jdk.javaapi.CollectionConverters.asJava(configuration)
     return {str(key): str(pairs[key]) for key in pairs}
 
 
 def table_files(spark: SparkSession, path: str) -> DataFrame:
-    """Return the data files of the newest version. Grain (path); with partitionValues and size in bytes."""
+    """Return the data files of the newest version. Grain (path); with partitionValues, and size in bytes."""
     return DataFrame(_snapshot(spark, path).allFiles().toDF(), spark).select("path", "partitionValues", "size")
 
 
-def live_files(spark: SparkSession, path: str) -> int:
+def count_files(spark: SparkSession, path: str) -> int:
     """Return how many data files the newest version has."""
     return int(_snapshot(spark, path).numOfFiles())
 
 
-def read_standing(spark: SparkSession, path: str, name: str) -> Standing:
-    """Return generation, cursor and metadata of our newest commit to the table ``name`` at ``path``."""
-    return _standing_at(spark, path, name, table_version(spark, path), 0)
+def read_last_commit(spark: SparkSession, path: str, name: str) -> LastCommit:
+    """Return generation, cursor and metadata of Headwater's newest commit to the table ``name`` at ``path``."""
+    return _last_commit_until(spark, path, name, table_version(spark, path), is_newest=True)
 
 
-def _standing_at(spark: SparkSession, path: str, name: str, newest: int, depth: int) -> Standing:
+def _last_commit_until(spark: SparkSession, path: str, name: str, newest: int, is_newest: bool) -> LastCommit:
     for version in range(newest, -1, -1):
         commit = read_commit(spark, path, version)
         if commit is None:
@@ -80,31 +88,27 @@ def _standing_at(spark: SparkSession, path: str, name: str, newest: int, depth: 
         metadata = our_metadata(commit)
         if "generation" in metadata:
             generation = int(metadata["generation"])
-            return Standing(generation, _transaction(spark, path, f"{name}/{generation}", newest, depth), metadata)
+            cursor = _transaction(spark, path, f"{name}/{generation}", newest, is_newest)
+            return LastCommit(generation, cursor, metadata)
         if commit.get("operation") == "RESTORE":
             restored = int(commit["operationParameters"]["version"])
-            before = _standing_at(spark, path, name, restored, depth + 1)
-            return Standing(version, before.cursor, before.metadata)
-    return Standing(0, _transaction(spark, path, f"{name}/0", newest, depth), {})
+            before = _last_commit_until(spark, path, name, restored, is_newest=False)
+            return LastCommit(version, before.cursor, before.metadata)
+    return LastCommit(0, _transaction(spark, path, f"{name}/0", newest, is_newest), {})
 
 
 def read_commit(spark: SparkSession, path: str, version: int) -> dict[str, Any] | None:
-    """Return the commitInfo of one version, or None when its log entry has been cleaned away."""
-    jvm: Any = spark._jvm
-    entry = jvm.org.apache.hadoop.fs.Path(f"{path}/_delta_log/{version:020d}.json")
-    file_system = entry.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
-    try:
-        stream = file_system.open(entry)
-    except Py4JJavaError as error:
-        if "FileNotFoundException" in error.java_exception.toString():
-            return None
-        raise
-    try:
-        text = jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")
-    finally:
-        stream.close()
+    """Return the commitInfo of one version; None when its log entry has been cleaned away."""
+    text = read_text(spark, f"{path}/_delta_log/{version:020d}.json")
+    if text is None:
+        return None
     actions = (json.loads(line) for line in text.splitlines() if '"commitInfo"' in line)
     return next((dict(action["commitInfo"]) for action in actions if "commitInfo" in action), {})
+
+
+def read_commits(spark: SparkSession, path: str, limit: int) -> list[Row]:
+    """Return the newest commits of a table as Delta describes its history, newest first."""
+    return DeltaTable.forPath(spark, path).history(limit).collect()
 
 
 def our_metadata(commit: dict[str, Any]) -> dict[str, Any]:
@@ -116,9 +120,12 @@ def our_metadata(commit: dict[str, Any]) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) and "run" in metadata else {}
 
 
-def _transaction(spark: SparkSession, path: str, app_id: str, version: int, depth: int) -> int:
-    """Read a SetTransaction: of the newest version from the checksum, without a job, else from the table state."""
-    snapshot = _snapshot(spark, path) if depth == 0 else _snapshot_at(spark, path, version)
+def _transaction(spark: SparkSession, path: str, app_id: str, version: int, is_newest: bool) -> int:
+    """Return the number that a SetTransaction had at a version; -1 when it had none.
+
+    The checksum file says it without a Spark job. Where there is none, the state of the table is computed.
+    """
+    snapshot = _snapshot(spark, path) if is_newest else _snapshot_at(spark, path, version)
     checksum = snapshot.checksumOpt()
     if checksum.isDefined() and checksum.get().setTransactions().isDefined():
         transactions = checksum.get().setTransactions().get()

@@ -1,0 +1,1 @@
+"""Gold: the feature tables, one for each feature view."""

@@ -1,34 +1,26 @@
-"""The landing folder: which files of a table lie there, and how their bytes are opened where they are read.
+"""Which files of a table lie in the landing folder.
 
-Local folders are walked and opened by Python. Any other URI goes through Spark's ``binaryFile`` source, hence Hadoop's
-file systems; a file is held in memory then, so a size limit applies.
+A local folder is walked by Python. Any other URI is listed by Spark's ``binaryFile`` source, which knows every file
+system that Hadoop knows.
 """
 
 import fnmatch
-import io
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
-import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from conf.contract import Contract
-from conf.errors import FileRejected
 from pipelines.landing.delivery import is_ignored
-
-REMOTE_FILE_LIMIT = 256 << 20
-OpenStream = Callable[[], BinaryIO]
+from pipelines.runtime.file_system import path_exists
 
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file that lies in the landing folder. ``name`` is its path below the landing root; size in bytes."""
+    """A file in the landing folder. ``name`` is its path below the landing root, ``size`` is in bytes."""
 
     uri: str
     name: str
@@ -37,7 +29,7 @@ class LandedFile:
 
 
 def list_landed(spark: SparkSession, landing: str, contract: Contract) -> list[LandedFile]:
-    """Return the table's data files, by name; hidden and unfinished ones are not data."""
+    """Return the table's data files, sorted by name. Hidden and unfinished files are left out: they are no data."""
     root = f"{landing}/{contract.landing.path}"
     found = _list_remote(spark, root) if "://" in landing else _list_local(Path(root))
     files = [
@@ -58,70 +50,9 @@ def _list_local(root: Path) -> Iterator[tuple[str, str, int, int]]:
 
 
 def _list_remote(spark: SparkSession, root: str) -> Iterator[tuple[str, str, int, int]]:
-    jvm_path = spark._jvm.org.apache.hadoop.fs.Path(root)  # type: ignore[union-attr]
-    if not jvm_path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf()).exists(jvm_path):
+    if not path_exists(spark, root):
         return
     listed = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(root)
     for row in listed.select("path", "length", F.unix_micros("modificationTime").alias("modified")).collect():
         name = row["path"].split(f"/{root.split('://', 1)[1].split('/', 1)[-1]}/", 1)[-1]
         yield row["path"], name, row["length"], row["modified"] * 1000
-
-
-def open_local(uri: str) -> BinaryIO:
-    """Open a landed file.
-
-    Raises
-    ------
-    FileRejected : when it is a link, a pipe or a device
-    """
-    if not stat.S_ISREG(Path(uri).lstat().st_mode):
-        raise FileRejected(f"{uri} is not a regular file", "land the file itself, not a link to it")
-    return Path(uri).open("rb")
-
-
-def map_files(
-    spark: SparkSession,
-    files: list[LandedFile],
-    each: Callable[[LandedFile, OpenStream], Iterator[pa.RecordBatch]],
-    ddl: str,
-) -> DataFrame:
-    """Return a lazy frame of what ``each`` makes of the files, read in parallel where the tasks run.
-
-    ``each`` is pickled; it gets a file and a function that opens its bytes.
-    """
-    if files and "://" in files[0].uri:
-        by_uri = {file.uri: file for file in files}
-        contents = spark.read.format("binaryFile").load([_escaped(uri) for uri in by_uri]).select("path", "content")
-
-        def read_contents(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            for batch in batches:
-                for uri, content in zip(batch.column(0).to_pylist(), batch.column(1), strict=True):
-                    yield from each(by_uri[uri], partial(io.BytesIO, content.as_py()))
-
-        return contents.mapInArrow(read_contents, ddl)
-    bins = _packed(files, spark.sparkContext.defaultParallelism)
-
-    def read_bins(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for number in batch.column(0).to_pylist():
-                for file in bins[number]:
-                    yield from each(file, partial(open_local, file.uri))
-
-    return spark.range(0, len(bins), 1, max(1, len(bins))).mapInArrow(read_bins, ddl)
-
-
-def _packed(files: list[LandedFile], cores: int) -> list[list[LandedFile]]:
-    """Spread the files over bins of like size: one bin for little, a few a core for much."""
-    total = sum(file.size for file in files)
-    number = max(1, min(len(files), 4 * cores, max(total >> 23, cores if total > 1 << 20 else 1)))
-    bins: list[list[LandedFile]] = [[] for _ in range(number)]
-    filled = [0] * number
-    for file in sorted(files, key=lambda file: (-file.size, file.name)):
-        smallest = filled.index(min(filled))
-        bins[smallest].append(file)
-        filled[smallest] += file.size + 4096
-    return bins
-
-
-def _escaped(uri: str) -> str:
-    return "".join(f"\\{letter}" if letter in "{}[]*?\\," else letter for letter in uri)

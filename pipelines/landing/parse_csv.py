@@ -1,9 +1,7 @@
-"""CSV, strictly: RFC 4180 quoting, any line end, blank lines are no records.
+"""CSV, strictly: quoting as in RFC 4180, any line end, a blank line is no record.
 
-pyarrow reads fast but forgives much: a quote closed by a later one swallows rows in silence. So the records are also
-counted in another way, by newlines where a file has nothing but plain lines, else by ``csv.reader(strict=True)``, and
-a file is admitted only when both counts agree. The bytes that come in end in a line end; that they are UTF-8 is found
-out by the first look at them.
+pyarrow reads fast but forgives much: when a quote is closed by a later one, it swallows the rows between in silence.
+So a file is admitted only when ``count_csv``, which counts the records in another way, finds the same number.
 """
 
 import codecs
@@ -12,7 +10,7 @@ import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -20,90 +18,14 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from conf.errors import FileRejected
+from pipelines.landing.byte_stream import CHUNK_BYTES
+from pipelines.landing.count_csv import MAX_RECORD_BYTES
 
-MAX_RECORD_BYTES = 16 << 20
 MAX_RAGGED_IN_A_STRETCH = 1_000_000
-_CHUNK = 1 << 20
-_QUOTE_HINT = "a quoted field begins and ends with a quote, and a quote inside it is written twice"
-
-_SIGNATURES = {b"\x1f\x8b": "gzip: its name must end with .gz", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _MARK = "\ufdd1"
 _MARK_BYTES = _MARK.encode()
-
 Problem = dict[str, object]
 Fit = Callable[[pa.RecordBatch, pa.Array], pa.RecordBatch]
-
-
-def scan_lines(stream: BinaryIO) -> int | None:
-    """Read a file to its end; return the number of lines, header included, if each is a record for certain.
-
-    They are where there is no quote, CR or blank line.
-
-    Raises
-    ------
-    FileRejected : when a byte is not UTF-8 or a line is longer than ``MAX_RECORD_BYTES``; names offset or line
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    count, offset, is_plain, run, last, head = 0, 0, True, 0, b"\n", b""
-    while chunk := stream.read(_CHUNK):
-        offset += len(chunk)
-        head = head or chunk[:4]
-        try:
-            decoder.decode(chunk)
-        except UnicodeDecodeError as error:
-            _reject_byte(error, head, offset, count)
-        if offset == len(chunk):
-            chunk = chunk.removeprefix(codecs.BOM_UTF8)
-        has_cr = b"\r" in chunk
-        is_plain = is_plain and not (has_cr or b'"' in chunk or b"\n\n" in chunk or last + chunk[:1] == b"\n\n")
-        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r") if has_cr else -1)
-        run = run + len(chunk) if end < 0 else len(chunk) - 1 - end
-        count += chunk.count(b"\n")
-        if run > MAX_RECORD_BYTES:
-            _reject_long(count + 1)
-        last = chunk[-1:]
-    return count if is_plain else None
-
-
-def _reject_byte(error: UnicodeDecodeError, head: bytes, chunk_end: int, lines_before: int) -> NoReturn:
-    data = bytes(error.object)
-    line = lines_before + data.count(b"\n", 0, error.start) + 1
-    offset = chunk_end - len(data) + error.start
-    kinds = [kind for start, kind in _SIGNATURES.items() if head.startswith(start)]
-    what = f"byte {data[error.start]:#04x} at offset {offset} (line {line}) is not UTF-8"
-    raise FileRejected(what, f"the content is {kinds[0]}" if kinds else "save it as UTF-8; Latin-1 is not") from None
-
-
-def read_header(stream: BinaryIO, delimiter: str) -> list[str]:
-    """Return the names in the first record; none when there is no record."""
-    for record in _records(stream, delimiter):
-        return record
-    return []
-
-
-def count_records(stream: BinaryIO, delimiter: str) -> int:
-    """Count the records after the header, without pyarrow.
-
-    Raises
-    ------
-    FileRejected : when quotes are not closed or text follows a closing quote; names the line
-    """
-    return max(0, sum(1 for _ in _records(stream, delimiter)) - 1)
-
-
-def _records(stream: BinaryIO, delimiter: str) -> Iterator[list[str]]:
-    csv.field_size_limit(MAX_RECORD_BYTES)
-    reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""), delimiter=delimiter, strict=True)
-    line = 0
-    try:
-        for record in reader:
-            if record:
-                yield record
-            line = reader.line_num
-    except csv.Error as error:
-        if "field larger" in str(error):
-            _reject_long(line + 1)
-        raise FileRejected(f"the record that begins at line {line + 1} is not CSV: {error}", _QUOTE_HINT) from None
 
 
 def read_csv(stream: io.BufferedReader, delimiter: str, schema: pa.Schema, fit: Fit) -> Iterator[pa.RecordBatch]:
@@ -193,7 +115,7 @@ class _Blocks(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        while len(self._ready) <= size and (chunk := self._source.read(_CHUNK)):
+        while len(self._ready) <= size and (chunk := self._source.read(CHUNK_BYTES)):
             self._add(self._held + chunk)
         if len(self._ready) <= size:
             self._ready += self._held
@@ -236,10 +158,3 @@ def _split_off_nul(
         raw = text.getvalue().removesuffix("\r\n")
         problems.append({"_row_number": number, "_raw": raw, "_problem": f"NUL character in {where}"})
     return pa.RecordBatch.from_arrays(good, names=names), numbers.filter(is_good), problems
-
-
-def _reject_long(line: int) -> NoReturn:
-    raise FileRejected(
-        f"the record that begins at line {line} is longer than {MAX_RECORD_BYTES >> 20} MiB",
-        f"is a quote not closed? {_QUOTE_HINT}",
-    )

@@ -1,0 +1,1 @@
+"""What keeps the lake in order: one writer at a time, a journal of jobs, readiness for training, maintenance."""

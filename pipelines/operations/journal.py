@@ -1,18 +1,21 @@
-"""``ops.runs``: what ran, when, by whom, with which outcome. Grain (run): one row for each job that took the lease.
+"""The journal ``ops.runs``: what ran, when, by whom, with which outcome. One row for each job that held the lease.
 
-A row is written when its job ends. A job that was killed cannot write its own: it left its name beside the lease, and
-the next one writes the row for it.
+A job writes its row when it ends. A job that was killed cannot: it left its facts beside the lease, and the next job
+writes the row for it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import UTC, datetime
 
-from conf.instants import as_utc, parse_instant
-from pipelines.delta.commit import Outcome
+from pipelines.delta.commit import Stamp
 from pipelines.delta.lake import Lake
-from pipelines.delta.merge import Stamp, append_rows, create_table
+from pipelines.delta.merge import append_rows
+from pipelines.delta.outcome import Outcome
+from pipelines.delta.records import collect_records
+from pipelines.delta.tables import create_table
+from pipelines.operations.lease import Holder
+from pipelines.runtime.run_facts import RunFacts
 
 SCHEMA = """run string NOT NULL, job string NOT NULL, status string NOT NULL, outcome string, reason string,
  tables array<string>, started_at timestamp, ended_at timestamp, code string, spark_app string, dag string,
@@ -21,10 +24,13 @@ DONE, FAILED, KILLED = "DONE", "FAILED", "KILLED"
 
 
 @dataclass(frozen=True)
-class RunRow:
-    """One row of ``ops.runs``. ``tables`` are what it worked on, by contract, view or model name.
+class JournalRow:
+    """One row of ``ops.runs``.
 
-    ``spread`` says how a cluster's executors shared the work.
+    Parameters
+    ----------
+    tables : what the job worked on, by the name of the contract, view or model
+    spread : how a cluster's executors shared the work; None where Spark runs embedded
     """
 
     run: str
@@ -44,47 +50,41 @@ class RunRow:
     spread: str | None = None
 
 
-def ended_run(
-    run: Mapping[str, Any], ended_at: datetime, outcome: Outcome | None, tables: Sequence[str], reason: str | None
-) -> RunRow:
-    """Return the row of a job that ends now; with a reason it failed."""
-    status = DONE if reason is None else FAILED
-    return _row(run, status, ended_at=ended_at, outcome=outcome, tables=tuple(tables), reason=reason)
+def end_run(
+    run: RunFacts, outcome: Outcome | None, tables: Sequence[str], reason: str | None = None, spread: str | None = None
+) -> JournalRow:
+    """Return the row of a job that ends now. With a reason, it failed."""
+    row = _begin_row(run, DONE if reason is None else FAILED)
+    ended_at = datetime.now(UTC).replace(microsecond=0)
+    return replace(row, ended_at=ended_at, outcome=outcome, tables=tuple(tables), reason=reason, spread=spread)
 
 
-def killed_run(holder: Mapping[str, Any]) -> RunRow | None:
-    """Return the row of a job that died holding the lease, from what it left beside it; None when that says no run."""
-    if "run" not in holder:
+def killed_run(holder: Holder) -> JournalRow | None:
+    """Return the row of a job that died while it held the lease; None when the holder was no job."""
+    if holder.run is None:
         return None
-    return _row(holder, KILLED, reason=f"its process {holder['pid']} on {holder['host']} ended before the job did")
+    reason = f"its process {holder.pid} on {holder.host} ended before the job did"
+    return replace(_begin_row(holder.run, KILLED), reason=reason)
 
 
-def write_runs(lake: Lake, rows: Sequence[RunRow], run: Mapping[str, Any]) -> None:
-    """Add rows to the journal."""
+def write_journal(lake: Lake, row: JournalRow, run: RunFacts) -> None:
+    """Add a row to the journal; ``run`` is the run that writes it."""
     path = lake.path("ops", "runs")
     schema = lake.spark.createDataFrame([], SCHEMA).schema
-    create_table(lake.spark, path, schema, (), {})
-    frame = lake.spark.createDataFrame([astuple(row) for row in rows], schema)
-    append_rows(lake.spark, path, frame.coalesce(1), Stamp("runs", run))
+    create_table(lake.spark, path, schema)
+    append_rows(lake.spark, path, lake.spark.createDataFrame([astuple(row)], schema).coalesce(1), Stamp("runs", run))
 
 
-def read_runs(lake: Lake) -> list[RunRow]:
+def read_journal(lake: Lake) -> list[JournalRow]:
     """Return the journal, oldest first."""
     if not lake.exists("ops", "runs"):
         return []
-    names = [field.name for field in fields(RunRow)]
-    rows = lake.read("ops", "runs").select(*names).collect()
-    found = [RunRow(*(_utc(value) for value in row)) for row in rows]
-    return sorted(found, key=lambda row: (row.started_at is not None, row.started_at))
+    rows = collect_records(lake.read("ops", "runs"), JournalRow)
+    return sorted(rows, key=lambda row: (row.started_at is not None, row.started_at))
 
 
-def _row(run: Mapping[str, Any], status: str, **facts: Any) -> RunRow:
-    return RunRow(
-        run=run["run"], job=run["job"], status=status, code=run.get("code"), spark_app=run.get("spark_app"),
-        started_at=parse_instant(run["started_at"]), dag=run.get("dag"), dag_run=run.get("dag_run"),
-        task=run.get("task"), try_number=int(run["try"]) if "try" in run else None, **facts,
+def _begin_row(run: RunFacts, status: str) -> JournalRow:
+    return JournalRow(
+        run.run, run.job, status, started_at=run.started_at, code=run.code, spark_app=run.spark_app, dag=run.dag,
+        dag_run=run.dag_run, task=run.task, try_number=run.try_number,
     )  # fmt: skip
-
-
-def _utc(value: Any) -> Any:
-    return as_utc(value) if isinstance(value, datetime) else value

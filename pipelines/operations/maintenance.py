@@ -1,17 +1,18 @@
-"""Maintenance of the lake: tables whose partitions have gathered small files are compacted. No row changes."""
+"""Maintenance of the lake: tables whose partitions have gathered many small files are compacted. No row changes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.delta.commit import Commit, unchanged
+from pipelines.delta.commit import Stamp
 from pipelines.delta.lake import Lake
-from pipelines.delta.log import live_files, table_files
-from pipelines.delta.merge import Stamp, compact
+from pipelines.delta.log import count_files, table_files
+from pipelines.delta.merge import compact_files
+from pipelines.delta.outcome import Commit, unchanged
 from pipelines.project.project import Project
+from pipelines.runtime.run_facts import RunFacts
 
 SMALL_BYTES = 64 * 1024 * 1024
 MANY_FILES = 8
@@ -26,8 +27,12 @@ class Compaction:
     files_after: int
     commit: Commit
 
+    @property
+    def is_compacted(self) -> bool:
+        return self.commit.version_after > self.commit.version_before
 
-def maintain_tables(project: Project, lake: Lake, run: dict[str, Any]) -> list[Compaction]:
+
+def maintain_tables(project: Project, lake: Lake, run: RunFacts) -> list[Compaction]:
     """Compact each table that has a partition with ``MANY_FILES`` small files or more."""
     return [_maintain(lake, layer, name, run) for layer, name in list_tables(project, lake)]
 
@@ -45,7 +50,7 @@ def list_tables(project: Project, lake: Lake) -> list[tuple[str, str]]:
 
 
 def build_crowded(files: DataFrame) -> DataFrame:
-    """Return the partitions that have gathered many small files.
+    """Return the partitions that have gathered many small files, lazily.
 
     Parameters
     ----------
@@ -57,10 +62,10 @@ def build_crowded(files: DataFrame) -> DataFrame:
     return counted.where(F.col("files") >= MANY_FILES)
 
 
-def _maintain(lake: Lake, layer: str, name: str, run: dict[str, Any]) -> Compaction:
+def _maintain(lake: Lake, layer: str, name: str, run: RunFacts) -> Compaction:
     spark, path = lake.spark, lake.path(layer, name)
-    before = live_files(spark, path)
+    before = count_files(spark, path)
     if before < MANY_FILES or build_crowded(table_files(spark, path)).isEmpty():
         return Compaction(f"{layer}.{name}", before, before, unchanged(lake.version(layer, name)))
-    commit = compact(spark, path, Stamp(name, run))
-    return Compaction(f"{layer}.{name}", before, live_files(spark, path), commit)
+    commit = compact_files(spark, path, Stamp(name, run))
+    return Compaction(f"{layer}.{name}", before, count_files(spark, path), commit)

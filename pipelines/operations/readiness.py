@@ -1,19 +1,22 @@
-"""Whether the data is fit to train on: its last loads succeeded, and no layer lags behind its source."""
+"""Whether the data is ready to train on: its last loads succeeded, and no layer lags behind its source."""
 
 from collections.abc import Iterable, Sequence
 
 from features.definitions import FeatureView
 from pipelines.delta.lake import Lake
-from pipelines.gold.materialize import is_complete
-from pipelines.ledger.ledger import FAILED, LOADED, FileRecord, clock_of, read_records
-from pipelines.operations.journal import DONE, read_runs
+from pipelines.gold.plan import is_complete
+from pipelines.ledger.data_clock import clock_of
+from pipelines.ledger.file_records import FAILED, LOADED, FileRecord, read_records
+from pipelines.operations.journal import DONE, read_journal
 from pipelines.project.project import Project
 
 STAGES = ("bronze", "silver")
 
 
-def find_unclean(project: Project, lake: Lake, tables: Sequence[str], views: Sequence[FeatureView]) -> list[str]:
-    """Return every reason not to train on these tables and views; none means the data is clean."""
+def find_reasons_not_to_train(
+    project: Project, lake: Lake, tables: Sequence[str], views: Sequence[FeatureView]
+) -> list[str]:
+    """Return every reason not to train on these tables and views. None means that the data is clean."""
     records: dict[str, list[FileRecord]] = {}
     for record in read_records(lake):
         records.setdefault(record.table_name, []).append(record)
@@ -25,8 +28,8 @@ def find_unclean(project: Project, lake: Lake, tables: Sequence[str], views: Seq
 
 
 def _failed_loads(lake: Lake, tables: Sequence[str]) -> Iterable[str]:
-    """The newest load of each stage that took one of the tables must have succeeded."""
-    runs = [run for run in read_runs(lake) if set(run.tables) & set(tables)]
+    """Of each stage, the newest load that took one of the tables must have succeeded."""
+    runs = [run for run in read_journal(lake) if set(run.tables) & set(tables)]
     failed = {}
     for stage in STAGES:
         of_stage = [run for run in runs if run.job in ("load", f"load {stage}")]
@@ -37,25 +40,25 @@ def _failed_loads(lake: Lake, tables: Sequence[str]) -> Iterable[str]:
 
 
 def _table_reasons(lake: Lake, table: str, records: Sequence[FileRecord]) -> Iterable[str]:
-    newest = max(records, key=_recorded, default=None)
+    newest = max(records, key=_judged_at, default=None)
     if newest is not None and newest.status == FAILED:
         yield f"the newest delivery of {table} was refused: {newest.file}: {newest.reason}"
     if not lake.exists("silver", table):
         yield f"silver.{table} has never been loaded"
         return
     loads = [record.load for record in records if record.status == LOADED and record.load is not None]
-    if max(loads, default=-1) > lake.standing("silver", table).cursor:
+    if max(loads, default=-1) > lake.last_commit("silver", table).cursor:
         yield f"silver.{table} has not read all of bronze.{table}"
 
 
 def _view_reasons(project: Project, lake: Lake, view: FeatureView, records: Sequence[FileRecord]) -> Iterable[str]:
     if not lake.exists("silver", view.source):
         return
-    clock = clock_of(records, lake.standing("silver", view.source).cursor)
-    if clock is None or not is_complete(project, lake, view, clock):
+    clock = clock_of(records, lake.last_commit("silver", view.source).cursor)
+    if clock is None or not is_complete(lake, view, project.contract(view.source), clock):
         yield f"gold.{view.name} has not read all of silver.{view.source}"
 
 
-def _recorded(record: FileRecord) -> tuple[float, bool]:
-    """Order by when a file was judged; among those of one load a refused one counts as the newest."""
+def _judged_at(record: FileRecord) -> tuple[float, bool]:
+    """Order files by when they were judged. Of those judged together, a refused one counts as the newest."""
     return (record.recorded_at.timestamp() if record.recorded_at else 0.0, record.status == FAILED)

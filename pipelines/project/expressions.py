@@ -1,4 +1,7 @@
-"""Every expression of a project, analysed on an empty frame of the columns it may use: no data, no Spark job."""
+"""The Spark SQL expressions of a project, each analysed on an empty frame of the columns it may use.
+
+So a wrong name or type is found before any data is read. No Spark job runs.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,6 +18,7 @@ from conf.model import ModelDeclaration
 from features.definitions import FeatureView
 from pipelines.landing.delivery import delivered_at
 from pipelines.project.project import Project
+from pipelines.silver.type_rows import map_column
 
 FORBIDDEN = re.compile(
     r"(?i)\b(java_method|reflect|try_reflect|rand|randn|random|uuid|now|current_timestamp|current_date|localtimestamp"
@@ -36,7 +40,7 @@ def _contract_mistakes(spark: SparkSession, contract: Contract) -> Iterator[Prob
     yield from _delivery_mistakes(contract, file)
     frame = _empty(spark, dict.fromkeys(contract.raw_names, "string"))
     for name, values in contract.maps.items():
-        frame = frame.withColumn(name, F.create_map(*[F.lit(part) for pair in values.items() for part in pair]))
+        frame = frame.withColumn(name, map_column(values))
     for column in contract.columns:
         key = f"columns.{column.name}"
         found = _analyse(frame, column.expr)

@@ -1,0 +1,1 @@
+"""Looking at the lake: queries, feature values, histories, and the way back from a table to its files."""

@@ -7,17 +7,23 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from conf.contract import Contract
 from conf.errors import UsageError, did_you_mean
 from conf.instants import as_utc, instant_to_micros
 from features.definitions import FeatureView
 from features.spark.as_of import join_as_of
 from pipelines.delta.lake import Lake
-from pipelines.project.project import Project
 
 
 @dataclass(frozen=True)
 class FeatureValues:
-    """What was known of an entity at an instant. ``changed_at`` is the stored row's feature_at, None without one."""
+    """The feature values of an entity that could be used at an instant.
+
+    Parameters
+    ----------
+    feature_at, available_at : of the grid point that answers
+    changed_at : the ``feature_at`` of the stored row that holds the values; None where no row is stored
+    """
 
     view: str
     entity: dict[str, Any]
@@ -28,9 +34,14 @@ class FeatureValues:
 
 
 def read_features(
-    project: Project, lake: Lake, view: FeatureView, entity: Mapping[str, str], at: datetime
+    lake: Lake, view: FeatureView, contract: Contract, entity: Mapping[str, str], at: datetime
 ) -> FeatureValues:
-    """Look one entity up; the view's table must be complete through ``at``.
+    """Look one entity up. The view's table must be complete through ``at``.
+
+    Parameters
+    ----------
+    contract : of the view's source; its types are those of the join keys
+    entity : the value of each join key, as text
 
     Raises
     ------
@@ -41,7 +52,6 @@ def read_features(
         unknown = [name for name in entity if name not in keys]
         hint = did_you_mean(unknown[0], keys) if unknown else f"give {' '.join(f'{key}=…' for key in keys)}"
         raise UsageError(f"{view.name} is asked by {', '.join(keys)}", hint)
-    contract = project.contract(view.source)
     typed = [F.lit(entity[key]).try_cast(contract.type_of(key)).alias(key) for key in keys]
     spine = lake.spark.range(1).select(*typed, F.lit(at).alias("prediction_at"))
     gold = lake.read("gold", view.name)

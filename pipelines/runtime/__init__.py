@@ -1,0 +1,1 @@
+"""What every job runs in: Spark's session, its executors, and the facts about who runs. Knows nothing about tables."""

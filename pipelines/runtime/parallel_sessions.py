@@ -1,34 +1,33 @@
-"""Work on several tables at once: while one plans and commits on the driver, another's tasks use the cores.
+"""Several tables at once: while one of them plans and commits on the driver, another's tasks use the cores.
 
-Each piece of work has a Spark session of its own, since the stamp of a commit is a session's configuration.
+Each piece of work gets a Spark session of its own, because the stamp of a commit is a property of the session.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, TypeVar
 
-from pipelines.delta.lake import Lake
+from pyspark.sql import SparkSession
 
 MOST_AT_ONCE = 4
 Result = TypeVar("Result")
 
 
-def run_side_by_side(lake: Lake, works: Sequence[Callable[[Lake], Result]]) -> list[Result]:
-    """Do each piece of work with a lake of its own session; results in the order of the works.
+def run_in_parallel_sessions(spark: SparkSession, works: Sequence[Callable[[SparkSession], Result]]) -> list[Result]:
+    """Do every piece of work, each with a session of its own, and return the results in the order of ``works``.
 
-    All run to their end; then the first error, in the order of the works, is raised.
+    When one fails, the others still run to their end. Then the first error is raised, in the order of ``works``.
     """
-    width = min(MOST_AT_ONCE, lake.spark.sparkContext.defaultParallelism, len(works))
+    width = min(MOST_AT_ONCE, spark.sparkContext.defaultParallelism, len(works))
     if width <= 1:
-        return [work(lake) for work in works]
+        return [work(spark) for work in works]
     with ThreadPoolExecutor(max_workers=width) as pool:
-        futures = [pool.submit(_run, lake, work) for work in works]
+        futures = [pool.submit(_run, spark, work) for work in works]
     return [future.result() for future in futures]
 
 
-def _run(lake: Lake, work: Callable[[Lake], Result]) -> Result:
-    session = lake.spark.newSession()
+def _run(spark: SparkSession, work: Callable[[SparkSession], Result]) -> Result:
+    session = spark.newSession()
     jvm: Any = session._jvm
     jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(session._jsparkSession)
-    return work(replace(lake, spark=session))
+    return work(session)

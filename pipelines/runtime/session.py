@@ -1,24 +1,35 @@
 """The one place that starts Spark.
 
-Embedded, the session takes its properties from ``conf``; under spark-submit they have been passed already and
+An embedded session takes its properties from ``conf``. Under spark-submit they were given to spark-submit already, and
 nothing is set here.
 """
 
+import os
 import sys
+import threading
 import warnings
 
-from pyspark import SparkConf
+from pyspark import SparkConf, SparkContext
+from pyspark.java_gateway import launch_gateway
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from conf.errors import EnvironmentProblem
-from conf.settings import Settings, secret_properties, set_environment, use_utc
-from conf.spark_properties import find_archive, jar_paths, spark_properties
+from conf.jars import find_archive, jar_paths
+from conf.settings import Settings, is_submitted, secret_properties, set_environment, use_utc
+from conf.spark_properties import spark_properties
 
 LOOPBACK = "127.0.0.1"
+JAVA_WARNING = b"WARNING: "  # how Java begins what it says of modules and old methods, none of them the user's
+ABOVE_ALL_LEVELS = 100
 
 
-def open_session(settings: Settings, app_name: str = "headwater") -> SparkSession:
+def open_session(settings: Settings, app_name: str = "headwater", is_verbose: bool = False) -> SparkSession:
     """Start Spark, or return the session that runs.
+
+    Parameters
+    ----------
+    is_verbose : show also what Spark and Java say that is no failure of the job
 
     Raises
     ------
@@ -33,15 +44,13 @@ def open_session(settings: Settings, app_name: str = "headwater") -> SparkSessio
     use_utc()
     set_environment(PYSPARK_PYTHON=sys.executable, PYSPARK_DRIVER_PYTHON=sys.executable)
     warnings.filterwarnings("ignore", message=".*distutils.*", category=DeprecationWarning)
-    conf = SparkConf()
-    if not conf.contains("spark.submit.deployMode"):
-        properties = spark_properties(settings, find_archive()) | secret_properties(settings)
-        if properties.get("spark.driver.host") == LOOPBACK:
-            set_environment(SPARK_LOCAL_IP=LOOPBACK)  # else Spark looks for an address, and warns
-        for name, value in properties.items():
-            conf.set(name, value)
-    spark = SparkSession.builder.config(conf=conf).appName(app_name).getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
+    if not is_submitted():
+        _start_embedded(settings, app_name, is_verbose)
+    spark = SparkSession.builder.appName(app_name).getOrCreate()
+    spark.sparkContext.setLogLevel("WARN" if is_verbose else "ERROR")
+    if not is_verbose:
+        # PySpark logs 10 kB of JSON before every analysis error, which Headwater reports in its own words.
+        PySparkLogger.getLogger("SQLQueryContextLogger").setLevel(ABOVE_ALL_LEVELS)
     return spark
 
 
@@ -55,3 +64,30 @@ def close_session() -> None:
     active = SparkSession.getActiveSession()
     if active is not None:
         active.stop()
+
+
+def _start_embedded(settings: Settings, app_name: str, is_verbose: bool) -> None:
+    """Start a JVM with the properties of ``conf``, and a Spark context in it."""
+    properties = spark_properties(settings, find_archive()) | secret_properties(settings)
+    if properties.get("spark.driver.host") == LOOPBACK:
+        set_environment(SPARK_LOCAL_IP=LOOPBACK)  # else Spark looks for an address, and warns
+    conf = SparkConf().setAppName(app_name).setAll(list(properties.items()))
+    if is_verbose or SparkContext._gateway is not None:  # a JVM that was started before is used again
+        SparkContext(conf=conf)
+        return
+    reading, writing = os.pipe()
+    threading.Thread(target=_pass_on_errors, args=(reading,), daemon=True, name="stderr of Java").start()
+    try:
+        gateway = launch_gateway(conf, {"stderr": writing})  # type: ignore[no-untyped-call]
+    finally:
+        os.close(writing)
+    SparkContext(conf=conf, gateway=gateway)
+
+
+def _pass_on_errors(reading: int) -> None:
+    """Copy what Java writes to stderr, without its own warnings, until Java ends."""
+    with os.fdopen(reading, "rb") as lines:
+        for line in lines:
+            if not line.startswith(JAVA_WARNING):
+                sys.stderr.write(line.decode(errors="replace"))
+                sys.stderr.flush()

@@ -1,6 +1,7 @@
-"""Counting a batch, file by file, in two Spark jobs: once typed, once resolved. What silver needs to know comes along.
+"""The rows of a batch, counted file by file in two Spark jobs: when they are typed, and when each key's row is chosen.
 
-The same jobs bring the literal bounds of the keys and the partitions that are written, so that nothing is read twice.
+The same two jobs find the least and greatest keys and the partitions of the rows. From these follow the literal
+conditions by which Delta skips files. So nothing is read twice.
 """
 
 from collections.abc import Sequence
@@ -19,8 +20,8 @@ MOST_PARTITIONS = 200
 
 
 @dataclass(frozen=True)
-class TypedTally:
-    """Of a typed batch. ``files`` has broken rows and the greatest known time (microseconds), by file hash."""
+class TypedCounts:
+    """The counts of a typed batch. ``files`` has, by file hash, the broken rows and the greatest known time in µs."""
 
     files: dict[str, tuple[int, int | None]]
     failing: int
@@ -34,8 +35,11 @@ class TypedTally:
 
 
 @dataclass(frozen=True)
-class ResolvedTally:
-    """Of a resolved batch. ``files`` has the rows by fate, by file hash; the bounds are those of the written rows."""
+class StandingCounts:
+    """The counts once each key's row is chosen. ``files`` has, by file hash, the rows of each fate.
+
+    ``bounds`` are literal conditions that hold for all rows that will be written.
+    """
 
     files: dict[str, dict[str, int]]
     heaviest_key: int
@@ -46,8 +50,8 @@ class ResolvedTally:
         return sum(sum(fates.values()) for fates in self.files.values())
 
 
-def tally_typed(typed: DataFrame, contract: Contract) -> TypedTally:
-    """Count a typed batch (``build_typed`` with ``_in_batch``). One Spark job."""
+def count_typed_rows(typed: DataFrame, contract: Contract) -> TypedCounts:
+    """Count a typed batch (``build_typed_rows`` with ``_in_batch``). One Spark job."""
     is_broken = F.size("_broken") > 0
     rows = typed.groupBy("_file_hash", IN_BATCH).agg(
         F.count_if(is_broken).alias("broken"),
@@ -58,7 +62,7 @@ def tally_typed(typed: DataFrame, contract: Contract) -> TypedTally:
         *_edges(contract.grain, ~is_broken),
     ).collect()  # fmt: skip
     batch = [row for row in rows if row[IN_BATCH]]
-    return TypedTally(
+    return TypedCounts(
         {row["_file_hash"]: (row["broken"], row["known"]) for row in batch},
         sum(row["failing"] for row in batch),
         tuple(sorted({rule for row in batch for rule in row["failed"]})),
@@ -67,8 +71,8 @@ def tally_typed(typed: DataFrame, contract: Contract) -> TypedTally:
     )
 
 
-def tally_resolved(resolved: DataFrame, contract: Contract) -> ResolvedTally:
-    """Count a resolved batch (``build_standing``). One Spark job."""
+def count_standing_rows(resolved: DataFrame, contract: Contract) -> StandingCounts:
+    """Count the rows of ``build_standing_rows``. One Spark job."""
     is_written = F.col("_is_written")
     partitions = [
         F.collect_set(F.when(is_written, value)).alias(f"{side}_{name}")
@@ -88,7 +92,7 @@ def tally_resolved(resolved: DataFrame, contract: Contract) -> ResolvedTally:
     batch = [row for row in rows if row[IN_BATCH]]
     bounds = _key_bounds(rows, contract.grain, "t.")
     bounds += [bound for name in contract.partition_by for bound in _partition_bound(rows, name)]
-    return ResolvedTally(
+    return StandingCounts(
         {row["_file_hash"]: {fate: row[fate] for fate in FATES} for row in batch},
         max((row["heaviest"] for row in batch), default=0),
         bounds,
@@ -113,7 +117,7 @@ def _key_bounds(rows: Sequence[Row], grain: Sequence[str], alias: str = "") -> l
 
 
 def _partition_bound(rows: Sequence[Row], name: str) -> list[str]:
-    """Name the partitions that the written rows leave and enter; none where they are many or one is NULL."""
+    """Name the partitions that the written rows leave and enter. No condition where they are many, or one is NULL."""
     if any(row[f"null_{name}"] or row[f"oldnull_{name}"] for row in rows):
         return []
     values: set[Any] = {value for row in rows for side in ("new", "old") for value in row[f"{side}_{name}"]}

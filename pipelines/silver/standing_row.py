@@ -1,7 +1,7 @@
-"""The row that stands for a key: a function of the set of its accepted versions.
+"""The row that stands for a key. It follows from the set of the key's accepted versions, in whatever order they came.
 
-The last version in the total order stands (``order_by``, NULL being oldest; then delivery time; then a hash of the
-row), with the least ``_known_at`` of all. Pure: no reading, no writing.
+The last version stands, by a total order: ``order_by`` with NULL as the oldest, then the delivery time, then a hash
+of the row. Its ``_known_at`` is the least among all versions of the key. Pure: nothing is read or written.
 """
 
 from pyspark.sql import Column, DataFrame, Window
@@ -13,20 +13,20 @@ IN_BATCH = "_in_batch"
 ACCEPTED, SUPERSEDED, REPEATED = "accepted", "superseded", "repeated"
 
 
-def build_standing(versions: DataFrame, silver: DataFrame, contract: Contract) -> DataFrame:
-    """Rank the versions of each key and compare the winner with the row that silver has.
+def build_standing_rows(versions: DataFrame, silver: DataFrame, contract: Contract) -> DataFrame:
+    """Choose the version of each key that stands, and compare it with the row that silver has.
 
     Parameters
     ----------
-    versions : accepted versions, grain (version); the contract's columns, ``_known_at``, where each came from, and
-        ``_in_batch``: true for rows that this load brings and must account for
-    silver : the rows that stand now for these keys, grain ``contract.grain``
+    versions : accepted versions, one row for each; the contract's columns, ``_known_at``, where the version came from,
+        and ``_in_batch``, true for the rows that this load brings and must account for
+    silver : the rows that silver has for these keys; grain ``contract.grain``
 
     Returns
     -------
-    grain (version): contract columns, ``_known_at`` (least of the key), ``_file_hash``, ``_row_number``, ``_in_batch``,
-    ``_fate`` (accepted, superseded, or repeated if its content is the winner's), ``_is_written`` (the one row of a key
-    that silver must take), ``_old`` (struct of the row that stood, NULL if none), ``_key_rows`` (versions of the key)
+    the versions, with ``_known_at`` the least of their key, and: ``_fate`` (accepted, superseded, or repeated when the
+    content is that of the version that stands); ``_is_written``, true for a row that silver must take; ``_old``, the
+    row that silver has (struct, NULL when none); ``_key_rows``, the number of versions of the key
     """
     grain, columns = list(contract.grain), list(contract.column_names)
     by_key = Window.partitionBy(*grain)

@@ -1,12 +1,11 @@
-"""Bronze → typed rows: each column's expression over the raw text, and every rule the row breaks.
+"""Raw rows of bronze become typed rows, each with the rules that it breaks. Pure.
 
-Nothing is dropped here: a row carries the quarantine rules it breaks, each with its reason. A cast that fails is a
-broken rule, never a silent NULL; so is a number that is not finite, and text that Spark would take for a number
-though it is none (``1d``, ``NaN``).
+No row is dropped here: a row carries the names of the rules that it breaks, each with the reason. A cast that fails is
+a broken rule and never a silent NULL. So is a number that is not finite, and a text such as ``1d`` or ``NaN`` that
+Spark would take for a number.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -14,31 +13,32 @@ from pyspark.sql.types import StringType
 
 from conf.contract import Contract, KnownColumn, Lag
 from conf.durations import to_micros
+from conf.expressions import words_of
 
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 PROVENANCE = ("_file_hash", "_row_number", "_file", "_delivered_at", "_load", "_row_hash", "_ingested_at")
 TYPED = "_typed_"
 
 
-def build_typed(bronze: DataFrame, contract: Contract, first_delivered: Column | None = None) -> DataFrame:
-    """Make typed columns of raw ones.
+def build_typed_rows(bronze: DataFrame, contract: Contract, first_delivered: Column | None = None) -> DataFrame:
+    """Make typed columns of raw ones, lazily.
 
     Parameters
     ----------
     bronze : grain (_file_hash, _row_number)
-    first_delivered : the earliest delivery time of the row's content, where it is not the one in bronze
+    first_delivered : when the row's content was first delivered; None: as bronze says
 
     Returns
     -------
-    grain (_file_hash, _row_number): the contract's columns, ``_known_at``, where the row came from, ``_broken``
-    (array of struct rule, reason: quarantine), ``_text`` (the raw row, where a rule is broken), ``_failed`` and
-    ``_warned`` (arrays of rules)
+    grain (_file_hash, _row_number); the contract's columns, ``_known_at``, the columns that say where the row came
+    from, and: ``_broken``, the rules by which the row goes to quarantine (array of struct rule, reason); ``_text``,
+    the raw row, where a rule is broken; ``_failed`` and ``_warned``, the names of broken rules of these two actions
     """
     delivered = F.col("_delivered_at") if first_delivered is None else first_delivered
     raw = F.struct(*contract.raw_names)
     frame = bronze.withColumns({"_delivered_at": delivered, "_raw_row": raw})
     frame = frame.withColumns({name: _null(F.col(name), contract.landing.null_texts) for name in contract.raw_names})
-    frame = frame.withColumns({name: _map(values) for name, values in contract.maps.items()})
+    frame = frame.withColumns({name: map_column(values) for name, values in contract.maps.items()})
     frame, casts = _evaluate(frame, contract)
     typed = [F.col(f"{TYPED}{name}").alias(name) for name in contract.column_names]
     carried = [*PROVENANCE, "_raw", "_raw_row", "_problem"]
@@ -63,12 +63,17 @@ def _null(raw: Column, texts: Sequence[str]) -> Column:
     return F.when(~raw.isin(*texts), raw) if texts else raw
 
 
-def _map(values: dict[str, str | int | float]) -> Column:
+def map_column(values: Mapping[str, str | int | float]) -> Column:
+    """Return a contract's constant map as a column."""
     return F.create_map(*[F.lit(part) for pair in values.items() for part in pair])
 
 
 def _evaluate(frame: DataFrame, contract: Contract) -> tuple[DataFrame, list[Column]]:
-    """Add the typed columns, a level of dependence at a time; a raw name wins over a typed one."""
+    """Add the typed columns.
+
+    A column is added once the columns that its expression names are there, as many at a time as possible: each step
+    costs Spark an analysis. Where a raw and a typed column have one name, expressions see the raw one.
+    """
     raw = {name.lower() for name in contract.raw_names}
     casts: list[Column] = []
     pending = list(contract.columns)
@@ -76,7 +81,7 @@ def _evaluate(frame: DataFrame, contract: Contract) -> tuple[DataFrame, list[Col
         waiting = {column.name for column in pending if column.name not in raw}
         ready = []
         for column in pending:
-            if not waiting & (_words(column.expr) - {column.name}):
+            if not waiting & (words_of(column.expr) - {column.name}):
                 ready.append(column)
             else:
                 break
@@ -98,7 +103,7 @@ def _evaluate(frame: DataFrame, contract: Contract) -> tuple[DataFrame, list[Col
 
 
 def _cast(value: Column, kind: str, is_text: bool) -> tuple[Column, Column]:
-    """Return the value cast, NULL where that fails, and whether it failed."""
+    """Return the value cast to a type, NULL where that fails, and whether it failed."""
     typed = value.try_cast(kind)
     is_bad = value.isNotNull() & typed.isNull()
     if kind == "double":
@@ -146,7 +151,3 @@ def _holds(expr: str) -> Column:
 
 def _rule(is_broken: Column, rule: str, reason: Column) -> Column:
     return F.when(is_broken, F.struct(F.lit(rule).alias("rule"), reason.alias("reason")))
-
-
-def _words(expr: str) -> set[str]:
-    return set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", expr))

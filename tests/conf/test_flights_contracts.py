@@ -11,8 +11,9 @@ from pyspark.sql import functions as F
 
 from conf.contract import Contract
 from conf.settings import ROOT
-from pipelines.project.project import Project, check, load_project
-from pipelines.silver.type_rows import build_typed
+from pipelines.project.cross_checks import check_references
+from pipelines.project.project import Project, load_project
+from pipelines.silver.type_rows import build_typed_rows
 
 DELIVERED_AT = datetime(2013, 11, 4, 11)
 
@@ -35,7 +36,7 @@ def typed_rows(spark: SparkSession, contract: Contract, raw: Sequence[Mapping[st
         | {"_load": F.lit(1), "_ingested_at": F.lit(None).cast("timestamp")}
         | {"_delivered_at": F.lit(DELIVERED_AT)}
     )
-    return build_typed(bronze, contract).orderBy("_row_number").collect()
+    return build_typed_rows(bronze, contract).orderBy("_row_number").collect()
 
 
 def flight(line: str) -> dict[str, str]:
@@ -183,7 +184,7 @@ def test_the_registers_hold_from_before_the_first_flight(spark: SparkSession, pr
 
 
 def test_what_is_declared_fits_together(project: Project) -> None:
-    check(project)
+    check_references(project)
     service = project.services["late_arrival_features"]
     assert [view.name for view in service.features] == [
         "carrier_delays", "origin_delays", "destination_delays", "aircraft_delays", "origin_weather",

@@ -15,10 +15,11 @@ from pyspark.sql import SparkSession
 from conf.settings import ROOT, child_environment, load_settings
 from headwater.cli.main import run
 from headwater.servers.airflow import airflow_environment, airflow_home, password, prepare
-from pipelines.delta.merge import read_table
+from pipelines.delta.tables import read_table
 from pipelines.project.project import load_project
 from tests.projects.energy_project import EnergyProject, make_energy
-from training.registry.tracking import find_versions, open_tracking
+from training.registry.tracking import open_tracking
+from training.registry.versions import find_versions
 
 HEAVY = {"pyspark", "mlflow", "pandas", "numpy", "sklearn", "lightgbm", "delta", "headwater", "pipelines", "training"}
 CHAINS = {

@@ -10,7 +10,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from features.definitions import Entity, FeatureView
-from features.grid import ceil_to_hop, floor_to_hop, last_point, micros, slice_micros
+from features.grid import last_point, slice_micros
+from features.spark.grid_columns import ceil_to_hop, floor_to_hop, micros
 
 HOUR = 3_600_000_000
 INSTANTS = [n * HOUR + beside for n in (-25, -1, 0, 1, 385_000) for beside in (-1, 0, 1)]

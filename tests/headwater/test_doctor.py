@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from conf.errors import EnvironmentProblem
+from conf.jars import JAR_FOLDER, JARS
 from conf.settings import ROOT, ServerSettings, Settings, load_settings
-from conf.spark_properties import JAR_FOLDER, JARS
 from headwater.doctor import check_folder, check_jars, check_port, check_spark_home, diagnose, require_port
 
 

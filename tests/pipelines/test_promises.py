@@ -5,13 +5,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pipelines.gold.difference import build_difference
 from pyspark.sql import SparkSession
 
-from pipelines.gold.materialize import _changes, _plan, build_difference, materialize
-from pipelines.ledger.ledger import data_clock
+from pipelines.gold.materialize import materialize, read_source_changes
+from pipelines.gold.plan import plan_view
+from pipelines.ledger.data_clock import data_clock
 from pipelines.operations.lease import hold_lease
-from pipelines.silver.standing_row import build_standing
-from pipelines.silver.type_rows import build_typed
+from pipelines.silver.standing_row import build_standing_rows
+from pipelines.silver.type_rows import build_typed_rows
 from tests.pipelines.spark_counters import counted
 from tests.projects.energy_project import make_energy
 from tests.projects.small_lake import RUN, SmallLake, make_lake
@@ -81,19 +83,19 @@ def test_builders_start_no_job(spark: SparkSession, shops: SmallLake) -> None:
     bronze, silver = shops.lake.read("bronze", "orders"), shops.lake.read("silver", "orders")
     gold = shops.lake.read("gold", "sales")
     with counted(spark) as found:
-        typed = build_typed(bronze, contract).selectExpr("*", "true AS _in_batch")
-        build_standing(typed, silver, contract)
+        typed = build_typed_rows(bronze, contract).selectExpr("*", "true AS _in_batch")
+        build_standing_rows(typed, silver, contract)
         build_difference(gold, gold, ["shop", "feature_at"])
     assert found.jobs == 0
 
 
 def test_a_change_is_read_once_for_all_views(shops: SmallLake) -> None:
     tasks = [
-        _plan(shops.project, shops.lake, view, data_clock(shops.lake, view.source))
+        plan_view(shops.project, shops.lake, view, data_clock(shops.lake, view.source))
         for view in shops.project.views.values()
     ]
     behind = [task.__class__(**{**vars(task), "cursor": task.source_version - 1}) for task in tasks]
-    with _changes(shops.lake, behind) as frames:
+    with read_source_changes(shops.lake, behind) as frames:
         assert len(frames) == 1
         frame = next(iter(frames.values()))
         assert frame.storageLevel.useMemory

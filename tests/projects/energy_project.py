@@ -11,6 +11,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from conf.settings import ROOT
 from tests.projects.energy_feeds import land_outages, land_readings, land_slots
 
 HEADWATER = [str(Path(sys.executable).parent / "headwater")]

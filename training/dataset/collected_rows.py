@@ -5,27 +5,28 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark.sql import functions as F
 
 from conf.errors import TrainingError
 from training.dataset.description import ROW_HASH, build_hashed, check_row_count, content_hash
 from training.dataset.inputs import Inputs
-from training.dataset.spine import FATE, LABEL, PREDICTION_AT
+from training.dataset.labels import FATE, LABEL
+from training.dataset.spine import PREDICTION_AT
 from training.dataset.split import HOLDOUT, TRAINING
 from training.dataset.training_set import TrainingSet
-from training.model.evaluate import Numbers
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows in order of ``prediction_at``. Numbers of ``inputs`` are float64, texts are objects."""
+    """CollectedRows in order of ``prediction_at``. Numbers of ``inputs`` are float64, texts are objects."""
 
     inputs: pd.DataFrame
-    labels: Numbers
+    labels: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Rows:
+class CollectedRows:
     """The two parts of a training set, and the content hash of both."""
 
     training: Part
@@ -34,7 +35,7 @@ class Rows:
     content_hash: str
 
 
-def collect_rows(training_set: TrainingSet, task: str) -> Rows:
+def collect_rows(training_set: TrainingSet, task: str) -> CollectedRows:
     """Run the training set's one large job and check what a model of the task needs.
 
     Raises
@@ -50,7 +51,7 @@ def collect_rows(training_set: TrainingSet, task: str) -> Rows:
     parts = {part: _part(ordered, part, inputs) for part in (TRAINING, HOLDOUT)}
     _check_labels(parts, task)
     content = content_hash(table.num_rows, _exact_sum(table.column(ROW_HASH)))
-    return Rows(parts[TRAINING], parts[HOLDOUT], inputs, content)
+    return CollectedRows(parts[TRAINING], parts[HOLDOUT], inputs, content)
 
 
 def _part(table: pa.Table, part: str, inputs: Inputs) -> Part:

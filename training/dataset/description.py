@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from conf.errors import GrainError
 from conf.instants import format_instant
-from training.dataset.spine import FATE, LABEL, LABEL_KNOWN_AT
+from training.dataset.labels import FATE, LABEL, LABEL_KNOWN_AT
 from training.dataset.training_set import TrainingSet
 from training.model_job import ModelJob
 

@@ -35,8 +35,8 @@ class Inputs:
         """The inputs of a frame as a model takes them: every number is a double."""
         return [F.col(name).cast(kind).alias(name) for name, kind in self.kinds.items()]
 
-    def obstacle_to(self, wanted: Mapping[str, str]) -> str:
-        """Say why these inputs cannot serve a model that takes ``wanted``; empty when they can."""
+    def incompatibility_with(self, wanted: Mapping[str, str]) -> str:
+        """Say why a model that takes ``wanted`` cannot be given these inputs; '' when it can."""
         missing = [name for name in wanted if name not in self.kinds]
         if missing:
             return f"it takes {', '.join(missing)}, which the feature service no longer has"

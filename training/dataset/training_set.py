@@ -19,17 +19,9 @@ from conf.errors import GrainError, TrainingError
 from conf.instants import instant_to_micros, parse_instant
 from features.spark.as_of import join_as_of
 from training.dataset.inputs import Inputs, describe_inputs
+from training.dataset.labels import FATE, LABEL, LABEL_KNOWN_AT, build_labelled_spine, build_labels
 from training.dataset.pins import TablePin
-from training.dataset.spine import (
-    FATE,
-    LABEL,
-    LABEL_KNOWN_AT,
-    PREDICTION_AT,
-    build_labelled_spine,
-    build_labels,
-    build_spine,
-    is_unique_by,
-)
+from training.dataset.spine import PREDICTION_AT, build_spine, is_unique_by
 from training.dataset.split import HOLDOUT, TRAINING, SplitBounds, place_split
 from training.model_job import ModelJob
 

@@ -1,21 +1,20 @@
-"""The recipe of a model: a hash of all that its fit follows from. The same recipe makes the same model."""
+"""The recipe of a model: a hash of everything that decides its fit. The same recipe makes the same model."""
 
 import hashlib
 import json
-import subprocess
 from collections.abc import Sequence
 from functools import cache
 
 from conf.model import ModelDeclaration
 from conf.settings import ROOT
-from training.dataset.collected_rows import Rows
+from training.dataset.collected_rows import CollectedRows
 from training.model.estimator import estimator_params, estimator_path
 
-ENGINE = ("conf", "features", "pipelines", "training")
+ENGINE = ("conf/*.py", "features/*.py", "features/spark/*.py", "pipelines/**/*.py", "training/**/*.py")
 
 
-def recipe_of(declaration: ModelDeclaration, rows: Rows, requirements: Sequence[str]) -> str:
-    """Hash the rows, the inputs, the estimator, its libraries and the engine's source. 32 hex digits."""
+def recipe_of(declaration: ModelDeclaration, rows: CollectedRows, requirements: Sequence[str]) -> str:
+    """Hash the rows, the inputs, the estimator, its libraries and the engine's source. Returns 32 hex digits."""
     parts = {
         "rows": rows.content_hash,
         "inputs": list(rows.inputs.kinds.items()),
@@ -32,26 +31,6 @@ def recipe_of(declaration: ModelDeclaration, rows: Rows, requirements: Sequence[
 def engine_digest() -> str:
     """Hash the engine's own source files."""
     digest = hashlib.sha256()
-    for path in sorted(path for folder in ENGINE for path in (ROOT / folder).glob("*.py")):
+    for path in sorted(path for pattern in ENGINE for path in ROOT.glob(pattern)):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-@cache
-def git_commit() -> str:
-    """Return the commit of the engine's checkout; ``unknown`` where there is none."""
-    return _git("rev-parse", "HEAD") or "unknown"
-
-
-@cache
-def is_git_dirty() -> bool:
-    """Tell whether the checkout differs from its commit."""
-    return bool(_git("status", "--porcelain"))
-
-
-def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()

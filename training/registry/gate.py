@@ -13,11 +13,11 @@ from conf.model import Gate
 
 @dataclass(frozen=True)
 class Champion:
-    """The standing champion on the challenger's holdout. ``obstacle``: why it cannot answer there at all."""
+    """The champion on the challenger's holdout. ``incompatibility`` says why it cannot answer there; '' when it can."""
 
     version: int
     value: float
-    obstacle: str = ""
+    incompatibility: str = ""
     has_seen_holdout: bool = False
 
 
@@ -82,8 +82,8 @@ def _decide(gate: Gate, measured: Measured, champion: Champion | None) -> tuple[
         return False, f"{name} {challenger:.6g} does not beat the trivial baseline's {baseline:.6g}"
     if champion is None:
         return True, f"{name} {challenger:.6g} beats the trivial baseline's {baseline:.6g}; there is no champion yet"
-    if champion.obstacle:
-        return True, f"champion v{champion.version} cannot answer this holdout: {champion.obstacle}"
+    if champion.incompatibility:
+        return True, f"champion v{champion.version} cannot answer this holdout: {champion.incompatibility}"
     if not math.isfinite(champion.value):
         return True, f"{name} of champion v{champion.version} is not a number on this holdout"
     against = f"champion v{champion.version}'s {champion.value:.6g} on the same rows"

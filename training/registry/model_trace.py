@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.reading.trace import Trace, trace_table
+from pipelines.reading.table_trace import TableTrace, trace_table
 from training.dataset.description import SPEC_DOCUMENT
 from training.model_job import ModelJob
-from training.registry.run_record import AIRFLOW_TAG, RUN_TAG
-from training.registry.tracking import find_champion, find_version, open_tracking, read_document
+from training.registry.runs import AIRFLOW_TAG, RUN_TAG
+from training.registry.tracking import open_tracking, read_document
+from training.registry.versions import find_champion, find_version
 
 SHOWN_TAGS = (RUN_TAG, AIRFLOW_TAG, "airflow.task", "airflow.try", "git_commit", "as_of", "split_at", "gate.reason")
 
@@ -22,11 +23,11 @@ class ModelTrace:
     run_id: str
     facts: dict[str, str]
     training_set_hash: str
-    tables: tuple[Trace, ...]
+    tables: tuple[TableTrace, ...]
 
 
 def trace_version(job: ModelJob, number: int) -> ModelTrace:
-    """Trace a registered version.
+    """TableTrace a registered version.
 
     Raises
     ------

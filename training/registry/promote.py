@@ -1,7 +1,7 @@
 """The gate at work: challenger and champion answer the same holdout rows, the verdict is written down, the alias moves.
 
 The verdict stands on the version before the alias moves, so a promotion that was killed in between is finished by the
-next run; one that was judged against the standing champion is not judged again.
+next run; one that was judged against the earlier champion is not judged again.
 """
 
 import json
@@ -13,28 +13,17 @@ from enum import StrEnum
 from conf.errors import NotFound, TrainingError
 from conf.instants import parse_instant
 from pipelines.operations.lease import check_lease
-from training.dataset.collected_rows import Rows, collect_rows
+from training.dataset.collected_rows import CollectedRows, collect_rows
 from training.dataset.description import SPEC_DOCUMENT
 from training.dataset.training_set import open_training_set, recall_training_set
 from training.model.evaluate import baseline_scores, evaluate
 from training.model_job import ModelJob
-from training.registry.compatibility import find_obstacle
+from training.registry.compatibility import find_incompatibility
 from training.registry.gate import Champion, Measured, Verdict, judge
-from training.registry.run_record import AIRFLOW_TAG, Version
-from training.registry.runs import mark_dead_runs
-from training.registry.tracking import (
-    Tracking,
-    find_champion,
-    find_version,
-    find_versions,
-    input_kinds,
-    log_values,
-    open_tracking,
-    predict_scores,
-    read_document,
-    set_champion,
-    tag_version,
-)
+from training.registry.predictions import input_kinds, predict_scores
+from training.registry.runs import AIRFLOW_TAG, mark_dead_runs
+from training.registry.tracking import Tracking, log_values, open_tracking, read_document
+from training.registry.versions import Version, find_champion, find_version, find_versions, set_champion, tag_version
 
 VERDICT_TAG, REASON_TAG = "gate.verdict", "gate.reason"
 VERDICT_DOCUMENT = "gate/verdict.json"
@@ -91,26 +80,30 @@ def _trained_by(airflow_run: str, versions: Sequence[Version], model: str) -> Ve
     raise NotFound(f"no version of {model} was trained by the Airflow run {airflow_run}", hint)
 
 
-def gate_version(job: ModelJob, tracking: Tracking, version: Version, read_rows: Callable[[], Rows]) -> PromoteReport:
-    """Judge a version on its holdout unless that was done against the standing champion; move the alias if it won.
+def gate_version(
+    job: ModelJob, tracking: Tracking, version: Version, read_rows: Callable[[], CollectedRows]
+) -> PromoteReport:
+    """Judge a version on its holdout unless that was done against the earlier champion; move the alias if it won.
 
     ``read_rows`` is called only where rows are needed.
     """
     champion = find_champion(tracking)
     holder = champion.number if champion else None
-    standing = _standing_verdict(version, holder)
+    earlier = _earlier_verdict(version, holder)
     if holder == version.number:
-        return PromoteReport(job.model, version.number, Step.ALREADY_CHAMPION, holder, standing)
-    verdict = standing or _judge(job, tracking, version, champion, read_rows())
+        return PromoteReport(job.model, version.number, Step.ALREADY_CHAMPION, holder, earlier)
+    verdict = earlier or _judge(job, tracking, version, champion, read_rows())
     if verdict.is_promoted:
         check_lease(job.lake.spark)
         set_champion(tracking, version.number)
         return PromoteReport(job.model, version.number, Step.PROMOTED, version.number, verdict)
-    step = Step.ALREADY_REFUSED if standing else Step.REFUSED
+    step = Step.ALREADY_REFUSED if earlier else Step.REFUSED
     return PromoteReport(job.model, version.number, step, holder, verdict)
 
 
-def _judge(job: ModelJob, tracking: Tracking, version: Version, champion: Version | None, rows: Rows) -> Verdict:
+def _judge(
+    job: ModelJob, tracking: Tracking, version: Version, champion: Version | None, rows: CollectedRows
+) -> Verdict:
     declaration, holdout, metric = job.declaration, rows.holdout, job.declaration.primary_metric
     trivial = baseline_scores(rows.training.labels, len(holdout.labels))
     measured = Measured(
@@ -121,10 +114,10 @@ def _judge(job: ModelJob, tracking: Tracking, version: Version, champion: Versio
     )
     rival = None
     if champion is not None:
-        obstacle = find_obstacle(job, tracking, champion, rows.inputs)
-        values = dict.fromkeys(job.metrics, math.nan) if obstacle else _measure(job, tracking, champion, rows)
+        reason = find_incompatibility(job.fingerprints, tracking, champion, rows.inputs)
+        values = dict.fromkeys(job.metrics, math.nan) if reason else _measure(job, tracking, champion, rows)
         log_values(tracking, version.run_id, metrics={f"champion_{name}": value for name, value in values.items()})
-        rival = Champion(champion.number, values[metric], obstacle, _has_seen_holdout(champion, version))
+        rival = Champion(champion.number, values[metric], reason, _has_seen_holdout(champion, version))
     verdict = judge(declaration.gate, measured, rival)
     _record(tracking, version, verdict)
     return verdict
@@ -135,7 +128,7 @@ def _has_seen_holdout(champion: Version, challenger: Version) -> bool:
     return parse_instant(champion.tags["train_until"]) > parse_instant(challenger.tags["split_at"])
 
 
-def _measure(job: ModelJob, tracking: Tracking, version: Version, rows: Rows) -> dict[str, float]:
+def _measure(job: ModelJob, tracking: Tracking, version: Version, rows: CollectedRows) -> dict[str, float]:
     wanted = list(input_kinds(tracking, version.number))
     scores = predict_scores(tracking, version.number, rows.holdout.inputs[wanted])
     return evaluate(job.metrics, rows.holdout.labels, scores)
@@ -150,7 +143,7 @@ def _record(tracking: Tracking, version: Version, verdict: Verdict) -> None:
     tag_version(tracking, version.number, tags)
 
 
-def _standing_verdict(version: Version, champion: int | None) -> Verdict | None:
+def _earlier_verdict(version: Version, champion: int | None) -> Verdict | None:
     """Return the verdict on a version against the same champion, or, of a champion, the one that made it so."""
     written = version.tags.get(VERDICT_TAG)
     if written is None:
@@ -159,7 +152,7 @@ def _standing_verdict(version: Version, champion: int | None) -> Verdict | None:
     return verdict if champion in (verdict.champion_version, version.number) else None
 
 
-def _recorded_rows(job: ModelJob, tracking: Tracking, version: Version) -> Rows:
+def _recorded_rows(job: ModelJob, tracking: Tracking, version: Version) -> CollectedRows:
     document = read_document(tracking, version.run_id, SPEC_DOCUMENT)
     with open_training_set(job, recall_training_set(job, document)) as training_set:
         rows = collect_rows(training_set, job.declaration.task)

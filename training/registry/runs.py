@@ -1,15 +1,45 @@
-"""A training run from its opening to its end, and the runs whose process did not live to end them."""
+"""A training run in MLflow from its beginning to its end, and the runs whose process died before it could end them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
+from matplotlib.figure import Figure
+
+from pipelines.runtime.run_facts import RunFacts
+from training.dataset.pins import TablePin
 from training.registry.process import is_alive, this_process
-from training.registry.run_record import RunRecord
 from training.registry.tracking import Tracking, log_tables, log_values
 
 PROCESS_TAG = "process"
+AIRFLOW_TAG, RUN_TAG = "airflow.run", "headwater.run"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything that is logged to a run, apart from its model. ``documents`` (JSON) and ``figures`` go by path."""
+
+    tags: Mapping[str, str]
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tables: Sequence[TablePin] = ()
+    documents: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+
+
+def maker_tags(run: RunFacts) -> dict[str, str]:
+    """Return the tags that say which job made a run or a version, and under Airflow which try of which task."""
+    tags = {RUN_TAG: run.run}
+    if run.dag_run is not None:
+        tags |= {
+            AIRFLOW_TAG: f"{run.dag}/{run.dag_run}",
+            "airflow.task": str(run.task),
+            "airflow.try": str(run.try_number),
+        }
+    return tags
 
 
 def mark_dead_runs(tracking: Tracking) -> list[str]:
@@ -28,7 +58,7 @@ def mark_dead_runs(tracking: Tracking) -> list[str]:
 
 @contextmanager
 def hold_run(tracking: Tracking, record: RunRecord) -> Iterator[str]:
-    """Open a run with everything it says and yield its id; FINISHED after the body, FAILED when it raises."""
+    """Begin a run, log its record, yield its id. The run is FINISHED after the body, or FAILED when the body raises."""
     tags = {**record.tags, PROCESS_TAG: this_process()}
     run_id = str(tracking.client.create_run(tracking.experiment_id, tags=tags).info.run_id)
     try:

@@ -1,0 +1,1 @@
+"""Scores: what the champion answers to the questions whose moment has come."""

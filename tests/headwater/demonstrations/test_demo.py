@@ -12,10 +12,12 @@ from pyspark.sql import SparkSession
 
 from conf.settings import ROOT
 from headwater.cli.main import run
-from pipelines.delta.log import live_files
+from pipelines.delta.log import count_files
 from pipelines.project.project import load_project
 from tests.projects.energy_project import HEADWATER
-from training.registry.tracking import find_champion, input_kinds, open_tracking
+from training.registry.predictions import input_kinds
+from training.registry.tracking import open_tracking
+from training.registry.versions import find_champion
 
 pytestmark = pytest.mark.long
 DAY = timedelta(days=1)
@@ -101,7 +103,7 @@ def test_values_are_those_of_a_naive_computation(ask: Any, view: str, key: str, 
 
 
 def test_silver_has_few_files(demo: Path, spark: SparkSession) -> None:
-    assert live_files(spark, str(demo / "tables" / "silver" / "flights")) < 60
+    assert count_files(spark, str(demo / "tables" / "silver" / "flights")) < 60
 
 
 def test_runs_say_what_they_were_made_of(demo: Path) -> None:

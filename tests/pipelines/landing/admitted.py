@@ -4,8 +4,10 @@ import hashlib
 import io
 from typing import Any
 
+from pipelines.landing.raw_rows import bronze_schema, parse
+
 from conf.contract import Contract
-from pipelines.landing.admission import Admission, admit, bronze_schema, parse
+from pipelines.landing.admission import Admission, admit
 
 
 def read_back(content: bytes, contract: Contract, name: str) -> tuple[Admission, list[dict[str, Any]]]:

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from delta.tables import DeltaTable
-
 from conf.errors import NotFound
 from conf.instants import as_utc
 from pipelines.delta.lake import Lake
-from pipelines.delta.log import our_metadata
+from pipelines.delta.log import our_metadata, read_commits
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,6 @@ def read_history(lake: Lake, layer: str, name: str, limit: int) -> list[TableVer
     """
     if not lake.exists(layer, name):
         raise NotFound(f"there is no table {layer}.{name}", "`headwater query` and `history` name tables layer.table")
-    rows = DeltaTable.forPath(lake.spark, lake.path(layer, name)).history(limit).collect()
     return [
         TableVersion(
             row["version"],
@@ -41,5 +38,5 @@ def read_history(lake: Lake, layer: str, name: str, limit: int) -> list[TableVer
             our_metadata({"userMetadata": row["userMetadata"]}),
             dict(row["operationMetrics"] or {}),
         )
-        for row in rows
+        for row in read_commits(lake.spark, lake.path(layer, name), limit)
     ]

@@ -8,11 +8,11 @@ from typing import Any
 from conf.errors import NotFound
 from pipelines.delta.lake import Lake
 from pipelines.delta.log import our_metadata, read_commit
-from pipelines.ledger.ledger import FileRecord, read_records
+from pipelines.ledger.file_records import FileRecord, read_records
 
 
 @dataclass(frozen=True)
-class Trace:
+class TableTrace:
     """One commit of one table. ``files`` came with it; ``files_through`` counts all that the table holds by then.
 
     ``run`` says which job made it, and under Airflow which try of which task of which DAG run.
@@ -26,11 +26,11 @@ class Trace:
     through: str | None
     files: tuple[FileRecord, ...]
     files_through: int | None
-    sources: tuple["Trace", ...]
+    sources: tuple["TableTrace", ...]
 
 
-def trace_table(lake: Lake, layer: str, name: str, version: int) -> Trace:
-    """Trace a version of a table to the commit that last changed its rows, and that commit to what it was made from.
+def trace_table(lake: Lake, layer: str, name: str, version: int) -> TableTrace:
+    """Trace a version of a table to the commit that last changed its rows, and that commit to its sources.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def trace_table(lake: Lake, layer: str, name: str, version: int) -> Trace:
     version, commit = _made_by(lake, layer, name, version)
     metadata = our_metadata(commit)
     files, through = _files(lake, layer, name, version, metadata)
-    return Trace(
+    return TableTrace(
         f"{layer}.{name}",
         version,
         datetime.fromtimestamp(commit["timestamp"] / 1000, UTC),
@@ -54,7 +54,7 @@ def trace_table(lake: Lake, layer: str, name: str, version: int) -> Trace:
     )
 
 
-def _trace_source(lake: Lake, full_name: str, version: int) -> Trace:
+def _trace_source(lake: Lake, full_name: str, version: int) -> TableTrace:
     layer, _, name = full_name.partition(".")
     return trace_table(lake, layer, name, version)
 

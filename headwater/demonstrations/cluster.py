@@ -1,0 +1,66 @@
+"""``headwater cluster-demo``: Airflow loads a month of flights on a Spark cluster that loses a worker midway."""
+
+import time
+from datetime import date
+from pathlib import Path
+from threading import Thread
+
+from conf.errors import HeadwaterError
+from headwater.demonstrations.afresh import begin_afresh
+from headwater.demonstrations.dag_runs import START_SECONDS, follow_run, is_first, one_interval
+from headwater.demonstrations.feeds import delivery_time, land_history
+from headwater.lake_job import open_for_reading
+from headwater.options import Options
+from headwater.output import print_table, stderr
+from headwater.servers.airflow import announce_airflow, make_airflow, running_airflow
+from headwater.servers.airflow_api import AirflowApi
+from headwater.servers.airflow_home import airflow_home
+from headwater.servers.cluster import Cluster, running_cluster
+from headwater.servers.in_use import mark_in_use
+from headwater.servers.ports import require_port
+from headwater.servers.wait_for import wait_for
+from pipelines.reading.query import build_query
+
+LAST_DAY, FIRST_DAY = date(2013, 10, 31), date(2013, 10, 1)
+SPREAD = "select job, status, outcome, try_number, spread from ops.runs order by started_at"
+POLL_SECONDS = 0.05
+
+
+def run_cluster_demo(options: Options) -> None:
+    """Run the demonstration in the environment ``cluster``, which is emptied first.
+
+    Raises
+    ------
+    HeadwaterError : when the load did not succeed, or no worker was lost meanwhile
+    """
+    require_port(options.settings().airflow, "airflow")
+    settings = begin_afresh(options, "cluster")
+    landed = land_history(Path(settings.landing), LAST_DAY, FIRST_DAY)
+    stderr.print(f"landed {len(landed.files)} files: {landed.description}", soft_wrap=True)
+    with running_cluster(settings) as cluster, mark_in_use(settings):
+        workers = f"{len(cluster.workers)} workers; logs in {cluster.folder}"
+        stderr.print(f"Spark master at {settings.spark.master}, {workers}", soft_wrap=True)
+        environment = make_airflow(settings, is_paused=True) | one_interval(delivery_time(LAST_DAY))
+        with running_airflow(settings, environment):
+            api = AirflowApi(settings)
+            wait_for("Airflow to answer", api.is_up, START_SECONDS)
+            wait_for("the DAG to be parsed", lambda: api.has_dag("incremental_load"), START_SECONDS)
+            announce_airflow(settings)
+            api.unpause("incremental_load")
+            silver = Path(settings.lake) / "silver" / "flights"
+            lost = Thread(target=_lose_worker, args=(cluster, silver), daemon=True)
+            lost.start()
+            loaded = follow_run(api, "incremental_load", is_first)
+        with open_for_reading(options, options.load(), "query") as job:
+            rows = build_query(job.lake, SPREAD)
+            print_table(rows.columns, [tuple(row) for row in rows.collect()])
+    if loaded.state != "success" or lost.is_alive():
+        raise HeadwaterError("the load did not end as it should", f"read the logs in {airflow_home(settings)}/logs")
+
+
+def _lose_worker(cluster: Cluster, table: Path) -> None:
+    """Kill the second worker as soon as silver writes its first file."""
+    while not any(table.rglob("*.parquet")):
+        time.sleep(POLL_SECONDS)
+    cluster.kill_worker(1)
+    stderr.print("silver is being written: killed the second worker and its executor")

@@ -1,0 +1,195 @@
+"""What jobs report, as tables for the terminal and as JSON documents."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headwater.output import print_line, print_table, stderr, without_empty_columns
+from pipelines.delta.outcome import Commit, combine_outcomes
+
+if TYPE_CHECKING:
+    from pipelines.delta.outcome import Outcome
+    from pipelines.gold.write_view import GoldReport
+    from pipelines.load import TableLoad
+    from pipelines.operations.maintenance import Compaction
+    from training.registry.promote import PromoteReport
+    from training.retrain import Decision
+    from training.scoring.score import ScoreReport
+    from training.train import TrainReport
+
+# What becomes of a row of the spine, by its fate in a training set.
+FATES_IN_WORDS = {
+    "training": "train the model",
+    "holdout": "judge it (the holdout)",
+    "between": "do neither: they lie in the gap, or their label came after the split",
+    "without_label": "have no label",
+    "label_not_yet_known": "have a label that was not known yet",
+    "asked_after_as_of": "ask about a time after as-of",
+    "known_after_prediction_at": "were known only after the time they ask about",
+    "without_prediction_at": "have no prediction_at",
+}
+
+
+@dataclass(frozen=True)
+class RetrainReport:
+    """What was decided, and the training that followed from it, if any."""
+
+    decision: "Decision"
+    training: "TrainReport | None"
+
+
+def load_json(loads: Sequence["TableLoad"]) -> dict[str, Any]:
+    """Return what a load did, by table."""
+    tables: dict[str, Any] = {}
+    ledgers: list[Commit] = []
+    for done in loads:
+        ledgers.append(done.ledger)
+        if done.bronze is not None:
+            b = done.bronze
+            tables[f"bronze.{done.table}"] = commit_json(b.commit) | {
+                "files_seen": b.files_seen, "files_new": b.files_new, "files_duplicate": b.files_duplicate,
+                "files_failed": b.files_failed, "rows": b.rows, "failures": b.failures,
+            }  # fmt: skip
+        if done.silver is not None:
+            s = done.silver
+            tables[f"silver.{done.table}"] = commit_json(s.commit) | {
+                "rows_accepted": s.rows_accepted, "rows_quarantined": s.rows_quarantined,
+                "rows_superseded": s.rows_superseded, "rows_repeated": s.rows_repeated, "rows_warned": s.rows_warned,
+                "heaviest_key_share": s.heaviest_key_share, "seconds": done.seconds,
+            }  # fmt: skip
+            tables[f"quarantine.{done.table}"] = commit_json(s.quarantine)
+    if ledgers:
+        outcome = combine_outcomes([commit.outcome for commit in ledgers])
+        tables["ops.files"] = commit_json(Commit(outcome, ledgers[0].version_before, ledgers[-1].version_after))
+    return {"outcome": combine_outcomes([done.outcome for done in loads]), "tables": tables}
+
+
+def commit_json(commit: Commit) -> dict[str, Any]:
+    """Return the versions and the outcome of a commit."""
+    return {
+        "version_before": commit.version_before,
+        "version_after": commit.version_after,
+        "outcome": commit.outcome,
+    }
+
+
+def print_loads(loads: Sequence["TableLoad"]) -> None:
+    """Print one row for each table: its files, what became of its rows, and the outcome."""
+    columns = ("table", "files", "new", "again", "refused", "accepted", "quarantined", "superseded", "repeated",
+               "outcome", "seconds")  # fmt: skip
+    rows = []
+    for done in loads:
+        b, s = done.bronze, done.silver
+        files = [b.files_seen, b.files_new, b.files_duplicate, b.files_failed] if b else [None] * 4
+        counts = [s.rows_accepted, s.rows_quarantined, s.rows_superseded, s.rows_repeated] if s else [None] * 4
+        rows.append((done.table, *files, *counts, done.outcome, done.seconds))
+    print_table(*without_empty_columns(columns, rows, kept=("table", "files", "new", "accepted", "outcome")))
+    for failure in (failure for done in loads if done.bronze for failure in done.bronze.failures):
+        stderr.print(f"[yellow]not loaded:[/yellow] {failure}", soft_wrap=True)
+
+
+def gold_json(reports: Sequence["GoldReport"]) -> dict[str, Any]:
+    """Return what a materialization did, by table."""
+    tables = {
+        f"gold.{r.view}": commit_json(r.commit) | {
+            "through": r.through, "is_full": r.is_full, "rows_written": r.commit.rows_written,
+            "rows_restated": r.rows_restated, "share_on_time": r.share_on_time, "share_too_late": r.share_too_late,
+        }
+        for r in reports
+    }  # fmt: skip
+    return {"outcome": combine_outcomes([report.commit.outcome for report in reports]), "tables": tables}
+
+
+def print_gold(reports: Sequence["GoldReport"]) -> None:
+    """Print one row for each view. ``on time`` and ``too late`` are shares of the events that were counted."""
+    columns = ("view", "through", "rows", "restated", "on time", "too late", "outcome")
+    shares = [[None if x is None else f"{x:.2%}" for x in (r.share_on_time, r.share_too_late)] for r in reports]
+    rows = [
+        (r.view, f"{r.through:%Y-%m-%d %H:%M}", r.commit.rows_written, r.rows_restated, *pair, r.commit.outcome)
+        for r, pair in zip(reports, shares, strict=True)
+    ]
+    print_table(*without_empty_columns(columns, rows, kept=("view", "through", "rows", "outcome")))
+
+
+def print_training_set(document: Mapping[str, Any]) -> None:
+    """Print what a training set is made of: its instants, its rows, its tables."""
+    shown = {name: document[name] for name in ("as_of", "split_at", "train_until", "holdout_until", "content_hash")}
+    tables = {f"{pin['layer']}.{pin['name']}": f"version {pin['version']}" for pin in document["tables"]}
+    print_table(("training set", document["model"]), [*shown.items(), *tables.items()])
+    _print_fates(document["rows"])
+
+
+def print_training(report: "TrainReport") -> None:
+    """Print a training: what became of the rows, the metrics side by side, and what the gate decided."""
+    print_line(f"{report.model} version {report.version}")
+    _print_fates(report.rows)
+    sides = ("holdout", "baseline", "champion")
+    names = [name.removeprefix("holdout_") for name in report.metrics if name.startswith("holdout_")]
+    rows = [(name, *[report.metrics.get(f"{side}_{name}") for side in sides]) for name in names if name != "rows"]
+    print_table(*without_empty_columns(("metric", *sides), rows, kept=("metric", "holdout", "baseline")))
+    if report.gate is not None:
+        print_gate(report.gate)
+
+
+def _print_fates(rows: Mapping[str, int]) -> None:
+    order = list(FATES_IN_WORDS)
+    print_table(
+        ("rows", "of the spine"), [(rows[fate], FATES_IN_WORDS[fate]) for fate in sorted(rows, key=order.index)]
+    )
+
+
+def print_gate(report: "PromoteReport") -> None:
+    """Print what the gate decided, and why."""
+    champion = f"champion is version {report.champion}" if report.champion is not None else "there is no champion"
+    print_line(f"{report.model} version {report.version}: {report.step}; {champion}")
+    if report.verdict:
+        print_line(f"  {report.verdict.reason}")
+
+
+def print_retraining(report: RetrainReport) -> None:
+    """Print the decision and, where it led to one, the training."""
+    decision = report.decision
+    word = "due" if decision.is_due else "not due"
+    print_table(("model", "as of", "retraining", "reason"), [(decision.model, decision.as_of, word, decision.reason)])
+    if report.training is not None:
+        print_training(report.training)
+
+
+def score_json(report: "ScoreReport") -> dict[str, Any]:
+    """Return what a scoring did."""
+    commit, interval = report.commit, report.interval
+    return {
+        "model": report.model, "outcome": commit.outcome, "version": report.version, "run_id": report.run_id,
+        "from": interval.since, "to": interval.until, "as_of": interval.as_of, "rows_scored": commit.rows_inserted,
+        "tables": {report.table: commit_json(commit)},
+    }  # fmt: skip
+
+
+def print_score(report: "ScoreReport") -> None:
+    """Print a scoring in one row."""
+    commit, interval = report.commit, report.interval
+    since, until, as_of = (
+        None if at is None else f"{at:%Y-%m-%d %H:%M}" for at in (interval.since, interval.until, interval.as_of)
+    )
+    print_line(f"{report.table}: scored by version {report.version}")
+    row = (since, until, as_of, commit.rows_inserted, commit.outcome)
+    print_table(("from", "to", "as of", "scored", "outcome"), [row])
+    if commit.rows_inserted == 0:
+        stderr.print("nothing to score that was not scored already")
+
+
+def maintenance_json(
+    outcome: "Outcome | None", compactions: Sequence["Compaction"], dead: Mapping[str, list[str]]
+) -> dict[str, Any]:
+    """Return what maintenance did; ``dead`` are the runs marked KILLED, by model."""
+    compacted = [done for done in compactions if done.is_compacted]
+    return {"outcome": outcome, "compacted": compacted, "killed_runs": dead}
+
+
+def print_maintenance(compactions: Sequence["Compaction"], dead: Mapping[str, list[str]]) -> None:
+    """Print the tables that were compacted, and the runs that were marked."""
+    rows = [(done.table, done.files_before, done.files_after) for done in compactions if done.is_compacted]
+    print_table(("table", "files before", "files after"), rows, f"{len(rows)} of {len(compactions)} tables compacted")
+    for model, runs in dead.items():
+        if runs:
+            print_table(("model", "runs marked KILLED"), [(model, run) for run in runs])

@@ -1,0 +1,96 @@
+"""The life of a Delta table: created, read, removed, replaced by another."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructField, StructType
+
+from conf.errors import DataError
+from pipelines.delta.log import table_version
+from pipelines.runtime.file_system import remove_folder, rename_folder
+from pipelines.runtime.session_confs import temporary_confs
+
+# Spark may not query files by path, since a project's expressions could. Creating a table at a path needs that right.
+SQL_ON_FILES = "spark.sql.runSQLOnFiles"
+# For tables whose rows change: a MERGE marks the old rows as deleted and copies no row that lies in the same file.
+MARKS_ROWS = {"delta.enableDeletionVectors": "true"}
+
+
+def create_table(
+    spark: SparkSession,
+    path: str,
+    schema: StructType,
+    partition_by: Sequence[str] = (),
+    properties: Mapping[str, str] | None = None,
+) -> None:
+    """Create an empty table at ``path``, unless there is one already. Its first rows come with version 1."""
+    if is_table(spark, path):
+        return
+    # A job that was killed while it created the table left a log without a commit: Delta would refuse to create here.
+    remove_folder(spark, f"{path}/_delta_log")
+    _forget(spark, path)
+    builder = DeltaTable.createIfNotExists(spark).location(path).addColumns(schema)
+    for name, value in (properties or {}).items():
+        builder = builder.property(name, value)
+    if partition_by:
+        builder = builder.partitionedBy(*partition_by)
+    with temporary_confs(spark, {SQL_ON_FILES: "true"}):
+        builder.execute()
+
+
+def require_columns(schema: StructType, required: Collection[str]) -> StructType:
+    """Return the schema with these columns NOT NULL and all others nullable. The schema itself is left as it is."""
+    return StructType(
+        [StructField(field.name, field.dataType, field.name not in required, field.metadata) for field in schema.fields]
+    )
+
+
+def drop_table(spark: SparkSession, path: str) -> None:
+    """Remove a table and its files, if there is one."""
+    remove_folder(spark, path)
+    _forget(spark, path)
+
+
+def swap_table(spark: SparkSession, path: str, beside: str) -> None:
+    """Put the table at ``beside`` in the place of the one at ``path``, which is removed.
+
+    A job that is killed between the two renames leaves no table at ``path``; the next job makes it anew.
+
+    Raises
+    ------
+    DataError : when a folder cannot be renamed
+    """
+    replaced = f"{path}__replaced"
+    remove_folder(spark, replaced)
+    if not rename_folder(spark, path, replaced) or not rename_folder(spark, beside, path):
+        raise DataError(f"{beside} could not be moved to {path}", "check the rights on the folder, then run again")
+    remove_folder(spark, replaced)
+    for moved in (path, beside):
+        _forget(spark, moved)
+
+
+def is_table(spark: SparkSession, path: str) -> bool:
+    """Tell whether a Delta table lies at ``path``. A log without a commit, left by a killed job, is no table."""
+    return table_version(spark, path) >= 0
+
+
+def read_table(spark: SparkSession, path: str, version: int | None = None) -> DataFrame:
+    """Read a table lazily, as of ``version`` when one is given."""
+    reader = spark.read.format("delta")
+    if version is not None:
+        reader = reader.option("versionAsOf", version)
+    return reader.load(path)
+
+
+def read_changes(spark: SparkSession, path: str, after: int, until: int) -> DataFrame:
+    """Read what changed in the versions (after, until]: each changed row before and after, told by ``_change_type``."""
+    reader = spark.read.format("delta").option("readChangeFeed", "true")
+    return reader.option("startingVersion", after + 1).option("endingVersion", until).load(path)
+
+
+def _forget(spark: SparkSession, path: str) -> None:
+    """Drop what Delta remembers of the table that lay at a path."""
+    jvm: Any = spark._jvm
+    jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(path))

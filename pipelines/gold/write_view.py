@@ -1,0 +1,166 @@
+"""The feature rows of one view, made anew where that is needed, and compared with the stored ones.
+
+What changed in silver says which grid points have to be made anew. These say which events have to be read, between
+literal bounds. Only rows that differ are written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from conf.instants import format_instant, instant_to_micros, micros_to_instant
+from features.definitions import FeatureView
+from features.spark.events import build_timeliness
+from features.spark.feature_rows import build_rows
+from features.spark.spans import Bounds, bounds_of, build_extent, build_spans, in_spans
+from pipelines.delta.commit import Stamp
+from pipelines.delta.lake import Lake
+from pipelines.delta.literals import sql_literal
+from pipelines.delta.merge import DELETE_MARK, Target, merge_rows
+from pipelines.delta.outcome import Commit, unchanged
+from pipelines.delta.tables import MARKS_ROWS, create_table, drop_table, require_columns, swap_table
+from pipelines.gold.plan import FINGERPRINT, ViewPlan
+from pipelines.runtime.run_facts import RunFacts
+
+Shares = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class GoldReport:
+    """What one materialization did to one view.
+
+    Parameters
+    ----------
+    rows_restated : rows that were usable before this job and have another value now
+    share_on_time, share_too_late : of the events that were counted; None when there were none
+    """
+
+    view: str
+    commit: Commit
+    through: datetime
+    is_full: bool = False
+    rows_restated: int = 0
+    share_on_time: float | None = None
+    share_too_late: float | None = None
+
+
+def recompute_view(lake: Lake, plan: ViewPlan, run: RunFacts) -> GoldReport:
+    """Make every row. A table of the same meaning gets only what differs; any other is made anew and replaced."""
+    events = plan.build_events(lake.read("silver", plan.view.source, plan.source_version))
+    rows = build_rows(events, plan.view, instant_to_micros(plan.through))
+    shares = _measure_timeliness(events, plan.view)
+    if plan.is_same_meaning:
+        commit, restated = _merge_difference(lake, plan, rows, lake.read("gold", plan.view.name), None, run)
+        return GoldReport(plan.view.name, commit, plan.through, True, restated, *shares)
+    path = lake.path("gold", plan.view.name)
+    beside = f"{path}__rebuilding" if plan.has_table else path
+    if plan.has_table:
+        drop_table(lake.spark, beside)
+    schema = require_columns(rows.schema, (*plan.grain, "available_at"))
+    create_table(lake.spark, beside, schema, properties={**MARKS_ROWS, FINGERPRINT: plan.fingerprint})
+    commit = merge_rows(lake.spark, Target(beside, plan.grain), rows, _stamp(lake, replace(plan, generation=0), run))
+    if plan.has_table:
+        swap_table(lake.spark, path, beside)
+    return GoldReport(plan.view.name, commit, plan.through, True, 0, *shares)
+
+
+def advance_view(lake: Lake, plan: ViewPlan, changes: DataFrame | None, run: RunFacts) -> GoldReport:
+    """Make anew only the rows that the changes touch, and those that became available since the last job.
+
+    Parameters
+    ----------
+    changes : the rows that changed in silver since the plan's cursor, before and after; None when none did
+    """
+    view, silver = plan.view, lake.read("silver", plan.view.source, plan.source_version)
+    changed = plan.build_events(silver.limit(0) if changes is None else changes)
+    previous = instant_to_micros(plan.previous or plan.through)
+    spans = build_spans(changed, view, previous, instant_to_micros(plan.through))
+    touched = spans.touched.persist()
+    try:
+        spans = replace(spans, touched=touched)
+        extent = build_extent(spans).collect()[0]
+        bounds = bounds_of(view, spans, extent["_first_us"], extent["_last_us"])
+        shares: Shares = (None, None)
+        if changes is not None:
+            added = changes.where("_change_type IN ('insert', 'update_postimage')")
+            shares = _measure_timeliness(plan.build_events(added), view)
+        if bounds is None:
+            rows = stored = lake.read("gold", view.name).limit(0)
+        else:
+            events = plan.build_events(silver.where(_event_range(plan.event_at, bounds)))
+            rows = build_rows(events, view, instant_to_micros(plan.through), spans)
+            stored = in_spans(lake.read("gold", view.name).where(_point_range(bounds)), spans, view)
+        commit, restated = _merge_difference(lake, plan, rows, stored, bounds, run)
+    finally:
+        touched.unpersist()
+    return GoldReport(view.name, commit, plan.through, False, restated, *shares)
+
+
+def build_difference(rows: DataFrame, stored: DataFrame, grain: Sequence[str]) -> DataFrame:
+    """Return what must be written so that ``stored`` becomes ``rows``, lazily.
+
+    Parameters
+    ----------
+    rows, stored : of the same columns and of this grain, whose columns are never NULL
+
+    Returns
+    -------
+    grain ``grain``: the rows that are new or differ, and, with ``_delete`` true, those that are in ``stored`` only
+    """
+    values = [name for name in rows.columns if name not in grain]
+    made = rows.select(*grain, F.struct(*values).alias("_new"))
+    kept = stored.select(*grain, F.struct(*values).alias("_old"))
+    pairs = made.join(kept, on=list(grain), how="full_outer").where(~F.col("_new").eqNullSafe(F.col("_old")))
+    is_gone = F.col("_new").isNull()
+    image = F.coalesce("_new", "_old")
+    return pairs.select(*grain, *[image[name].alias(name) for name in values], is_gone.alias(DELETE_MARK))
+
+
+def _measure_timeliness(events: DataFrame, view: FeatureView) -> Shares:
+    row = build_timeliness(events, view).collect()[0]
+    return row["share_on_time"], row["share_too_late"]
+
+
+def _merge_difference(
+    lake: Lake, plan: ViewPlan, rows: DataFrame, stored: DataFrame, bounds: Bounds | None, run: RunFacts
+) -> tuple[Commit, int]:
+    """Write what differs; return the commit, and how many of the rows were usable before already."""
+    difference = build_difference(rows, stored, plan.grain).persist()
+    try:
+        restated = difference.where(F.col("available_at") <= F.lit(plan.previous)).count()
+        on = [_point_range(bounds, "t.")] if bounds is not None else []
+        target = Target(lake.path("gold", plan.view.name), plan.grain, on)
+        if plan.is_done and difference.isEmpty():
+            return unchanged(lake.version("gold", plan.view.name)), 0
+        return merge_rows(lake.spark, target, difference, _stamp(lake, plan, run)), restated
+    finally:
+        difference.unpersist()
+
+
+def _event_range(event_at: str, bounds: Bounds) -> str:
+    high = f"{event_at} < {sql_literal(micros_to_instant(bounds.event_hi_us))}"
+    if bounds.event_lo_us is None:
+        return high
+    return f"{event_at} >= {sql_literal(micros_to_instant(bounds.event_lo_us))} AND {high}"
+
+
+def _point_range(bounds: Bounds, alias: str = "") -> str:
+    first, last = (sql_literal(micros_to_instant(us)) for us in (bounds.first_us, bounds.last_us))
+    return f"{alias}feature_at >= {first} AND {alias}feature_at <= {last}"
+
+
+def _stamp(lake: Lake, plan: ViewPlan, run: RunFacts) -> Stamp:
+    facts = {
+        "through": format_instant(plan.through),
+        "fingerprint": plan.fingerprint,
+        "source": plan.view.source,
+        "source_version": plan.source_version,
+        "source_id": lake.table_id("silver", plan.view.source),
+    }
+    stamp = Stamp(plan.view.name, run, plan.generation, plan.source_version, facts)
+    if plan.is_same_meaning and plan.cursor >= plan.source_version:  # silver stands still: only ``through`` moves
+        return replace(stamp, through_us=instant_to_micros(plan.through))
+    return stamp

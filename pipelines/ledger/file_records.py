@@ -1,0 +1,66 @@
+"""The rows of ``ops.files``, one for each file name and content that was ever seen.
+
+Grain (table_name, file, file_hash): the same name with other content is another row, and so is the same content
+under another name. Each row of a file meets one of four fates:
+
+- accepted: it became the row that stands for its key when it was loaded,
+- quarantined: it broke a rule,
+- superseded: another version of its key won,
+- repeated: its content was there already.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import functions as F
+
+from pipelines.delta.lake import Lake
+from pipelines.delta.records import collect_records
+
+GRAIN = ("table_name", "file", "file_hash")
+SCHEMA = """table_name string NOT NULL, file string NOT NULL, file_hash string NOT NULL, size bigint,
+ modified_ns bigint, delivered_at timestamp, status string NOT NULL, reason string, duplicate_of string, load bigint,
+ rows_in_file bigint, rows_accepted bigint, rows_quarantined bigint, rows_superseded bigint, rows_repeated bigint,
+ known_through timestamp, recorded_at timestamp"""
+LOADED, DUPLICATE, EMPTY, FAILED = "loaded", "duplicate", "empty", "failed"
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One row of ``ops.files``. A row count is None until it is known.
+
+    Parameters
+    ----------
+    file : the path below the landing root
+    file_hash : SHA-256 of the content, hex
+    duplicate_of : the file that brought the same content first
+    load : the number of the bronze load that the file came with; None when it brought no rows
+    known_through : the greatest known time among the file's rows
+    recorded_at : when the file was judged, by the wall clock
+    """
+
+    table_name: str
+    file: str
+    file_hash: str
+    size: int
+    modified_ns: int
+    delivered_at: datetime | None
+    status: str
+    reason: str | None = None
+    duplicate_of: str | None = None
+    load: int | None = None
+    rows_in_file: int | None = None
+    rows_accepted: int | None = None
+    rows_quarantined: int | None = None
+    rows_superseded: int | None = None
+    rows_repeated: int | None = None
+    known_through: datetime | None = None
+    recorded_at: datetime | None = None
+
+
+def read_records(lake: Lake, table: str | None = None) -> list[FileRecord]:
+    """Return the ledger's rows, of one table or of all."""
+    if not lake.exists("ops", "files"):
+        return []
+    files = lake.read("ops", "files")
+    return collect_records(files if table is None else files.where(F.col("table_name") == table), FileRecord)

@@ -1,0 +1,36 @@
+"""The tables that a SQL query names, found without Spark. Text that is no query is refused."""
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from conf.errors import UsageError
+from pipelines.delta.layers import LAYERS
+
+
+def find_tables(sql: str) -> set[tuple[str, str]]:
+    """Return the tables of the lake that a query names, as (layer, name).
+
+    Raises
+    ------
+    UsageError : when the text is not SQL, is more than one statement, or is anything but a query
+    """
+    try:
+        statements = [statement for statement in sqlglot.parse(sql, read="spark") if statement is not None]
+    except SqlglotError as error:
+        reason = _first_reason(error)
+        raise UsageError(f"this is not SQL: {reason}", "write one SELECT over tables named layer.table") from None
+    if len(statements) != 1:
+        raise UsageError(f"these are {len(statements)} statements", "write one SELECT")
+    (query,) = statements
+    if not isinstance(query, exp.Query) or query.find(exp.DML, exp.DDL, exp.Command):
+        raise UsageError("only queries are answered here; nothing is changed or described", "write a SELECT")
+    tables = {(table.db, table.name) for table in query.find_all(exp.Table) if not table.catalog}
+    return {(layer, name) for layer, name in tables if layer in LAYERS}
+
+
+def _first_reason(error: SqlglotError) -> str:
+    """Return the first thing that sqlglot found wrong, and where. Its own text holds marks for a terminal."""
+    for found in getattr(error, "errors", []):
+        return f"{found['description']} at line {found['line']}, column {found['col']}"
+    return str(error).strip().splitlines()[0]

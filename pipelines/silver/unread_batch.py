@@ -1,0 +1,108 @@
+"""The bronze loads that silver has not read yet, and the versions of each key that they bring."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.contract import Contract
+from pipelines.delta.lake import Lake
+from pipelines.ledger.file_records import DUPLICATE, LOADED, FileRecord
+from pipelines.silver.standing_row import IN_BATCH
+from pipelines.silver.type_rows import PROVENANCE, build_typed_rows
+
+
+@dataclass(frozen=True)
+class UnreadBatch:
+    """The bronze loads (after, until] of a table. ``records`` are the ledger's, of these and of all earlier loads."""
+
+    contract: Contract
+    records: Sequence[FileRecord]
+    after: int
+    until: int
+    generation: int
+
+    @property
+    def unread(self) -> list[FileRecord]:
+        """The files whose rows silver has not read."""
+        return [r for r in self.records if r.status == LOADED and r.load is not None and r.load > self.after]
+
+    @property
+    def first_delivered(self) -> dict[str, datetime]:
+        """By content: when it was first delivered, for contents that came again with an earlier delivery."""
+        known = {r.file_hash: r.delivered_at for r in self.records if r.status == LOADED}
+        earliest: dict[str, datetime] = {}
+        for record in self.records:
+            first = known.get(record.file_hash)
+            if record.status == DUPLICATE and record.delivered_at and first and record.delivered_at < first:
+                earliest[record.file_hash] = min(record.delivered_at, earliest.get(record.file_hash, first))
+        return earliest
+
+    @property
+    def redelivered(self) -> list[str]:
+        """The contents that silver has read before, and that came again in this batch with an earlier delivery."""
+        unread = {r.file_hash for r in self.unread}
+        new = [r for r in self.records if r.status == DUPLICATE and r.load is not None and r.load > self.after]
+        return sorted({r.file_hash for r in new if r.file_hash not in unread})
+
+    @property
+    def has_late_files(self) -> bool:
+        """Whether a file of the batch was delivered no later than the newest file that silver has read."""
+        read = [r.delivered_at for r in self.records if r.load is not None and r.load <= self.after and r.delivered_at]
+        newest = max(read, default=None)
+        return bool(self.redelivered) or any(
+            newest and r.delivered_at and r.delivered_at <= newest for r in self.unread
+        )
+
+
+def read_typed_batch(lake: Lake, batch: UnreadBatch) -> DataFrame:
+    """Type the rows that are unread, and those whose content was delivered again. ``_in_batch`` marks the unread."""
+    bronze = lake.read("bronze", batch.contract.name)
+    is_unread = (F.col("_load") > batch.after) & (F.col("_load") <= batch.until)
+    wanted = is_unread | F.col("_file_hash").isin(batch.redelivered) if batch.redelivered else is_unread
+    typed = build_typed_rows(bronze.where(wanted), batch.contract, _first_delivered(batch))
+    return typed.withColumn(IN_BATCH, F.col("_load") > batch.after)
+
+
+def _first_delivered(batch: UnreadBatch) -> Column | None:
+    earliest = batch.first_delivered
+    if not earliest:
+        return None
+    known = F.create_map(*[F.lit(part) for pair in earliest.items() for part in pair])
+    return F.coalesce(F.try_element_at(known, F.col("_file_hash")), F.col("_delivered_at"))
+
+
+def build_versions(
+    lake: Lake, batch: UnreadBatch, typed: DataFrame, bounds: Sequence[str]
+) -> tuple[DataFrame, DataFrame]:
+    """Return the versions among which each key's row is chosen, and the silver rows of these keys.
+
+    Usually every row of the batch was delivered later than all that silver has read. Then a key's silver row is the
+    oldest version, and the batch brings the others. When a file came late, that is not so: then the keys of the batch
+    that silver has are derived anew from all their rows in bronze.
+
+    Parameters
+    ----------
+    typed : ``read_typed_batch``
+    bounds : literal conditions that hold for the keys of the batch
+    """
+    contract, grain = batch.contract, list(batch.contract.grain)
+    columns = [*contract.column_names, "_known_at", *PROVENANCE, IN_BATCH]
+    accepted = typed.where(F.size("_broken") == 0).select(*columns)
+    silver = lake.read("silver", contract.name).where(" AND ".join(bounds) or "true")
+    if batch.after < 0:
+        return accepted, silver
+    keys = accepted.select(*grain).distinct()
+    touched = silver.join(keys, on=grain, how="left_semi")
+    if batch.has_late_files:
+        past = lake.read("bronze", contract.name).where(F.col("_load") <= batch.after)
+        if batch.redelivered:
+            past = past.where(~F.col("_file_hash").isin(batch.redelivered))
+        known = build_typed_rows(past, contract, _first_delivered(batch)).where(F.size("_broken") == 0)
+        older = known.withColumn(IN_BATCH, F.lit(False)).join(touched.select(*grain), on=grain, how="left_semi")
+    else:
+        unknown = [name for name in PROVENANCE if name not in grain]
+        older = touched.withColumns({name: F.lit(None) for name in unknown} | {IN_BATCH: F.lit(False)})
+    return accepted.unionByName(older.select(*columns)), touched
