@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from conf.settings import ROOT, Settings, load_settings
+from conf.settings import ROOT, Settings, load_settings, prepare_libraries
 from pipelines.runtime.session import close_session, open_session
+
+prepare_libraries()  # before any test imports MLflow
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from conf.settings import ROOT, child_environment, load_settings
 from headwater.cli.main import run
-from headwater.servers.airflow import airflow_environment, airflow_home, password, prepare
+from headwater.servers.airflow_home import airflow_environment, airflow_home, password, prepare_airflow
 from pipelines.delta.tables import read_table
 from pipelines.project.project import load_project
 from tests.projects.energy_project import EnergyProject, make_energy
@@ -128,7 +128,7 @@ def home(project: EnergyProject) -> dict[str, str]:
     """An Airflow home with its pool and connection, for ``dag.test()``."""
     settings = load_settings(project.folder, "local", {})
     environment = airflow_environment(settings)
-    prepare(settings, environment)
+    prepare_airflow(settings, environment)
     return environment | {"PYTHONPATH": str(ROOT), "HEADWATER__AIRFLOW__RETRIES": "0"}
 
 

@@ -13,7 +13,8 @@ import pytest
 from conf.errors import EnvironmentProblem
 from conf.jars import JAR_FOLDER, JARS
 from conf.settings import ROOT, ServerSettings, Settings, load_settings
-from headwater.doctor import check_folder, check_jars, check_port, check_spark_home, diagnose, require_port
+from headwater.doctor import check_folder, check_jars, check_server_port, check_spark_home, diagnose
+from headwater.servers.ports import require_port
 
 
 @pytest.fixture
@@ -122,22 +123,22 @@ def test_a_folder_in_which_nothing_can_be_made() -> None:
 
 def test_a_free_port() -> None:
     server = ServerSettings(port=free_port())
-    assert check_port(server).ok
-    require_port(server)
+    assert check_server_port(server, "mlflow").ok
+    require_port(server, "mlflow")
 
 
 def test_a_port_that_another_program_holds(taken: ServerSettings) -> None:
-    found = check_port(taken)
+    found = check_server_port(taken, "mlflow")
     assert not found.ok
     assert "HEADWATER__MLFLOW__PORT=" in found.fix
     with pytest.raises(EnvironmentProblem, match=f"{taken.port} is taken.*\n.*HEADWATER__MLFLOW__PORT"):
-        require_port(taken)
+        require_port(taken, "mlflow")
 
 
 def test_a_port_on_which_mlflow_answers_is_well_but_not_to_be_had(answering: ServerSettings) -> None:
-    assert check_port(answering).ok
+    assert check_server_port(answering, "mlflow").ok
     with pytest.raises(EnvironmentProblem, match="a server of MLflow runs there"):
-        require_port(answering)
+        require_port(answering, "mlflow")
 
 
 def test_another_spark_on_the_machine_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from pipelines.gold.difference import build_difference
 from pyspark.sql import SparkSession
 
 from pipelines.gold.materialize import materialize, read_source_changes
 from pipelines.gold.plan import plan_view
+from pipelines.gold.write_view import build_difference
 from pipelines.ledger.data_clock import data_clock
 from pipelines.operations.lease import hold_lease
 from pipelines.silver.standing_row import build_standing_rows
@@ -91,7 +91,7 @@ def test_builders_start_no_job(spark: SparkSession, shops: SmallLake) -> None:
 
 def test_a_change_is_read_once_for_all_views(shops: SmallLake) -> None:
     tasks = [
-        plan_view(shops.project, shops.lake, view, data_clock(shops.lake, view.source))
+        plan_view(shops.lake, view, shops.project.contracts[view.source], data_clock(shops.lake, view.source))
         for view in shops.project.views.values()
     ]
     behind = [task.__class__(**{**vars(task), "cursor": task.source_version - 1}) for task in tasks]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from pyspark.sql import SparkSession
 from pipelines.delta.lake import Lake
 from pipelines.load import TableLoad, load_tables
 from pipelines.project.project import Project, load_project
+from pipelines.runtime.run_facts import RunFacts
 
-RUN = {"run": "test", "job": "test"}
+RUN = RunFacts("test", "test", "test", datetime(2024, 1, 1, tzinfo=UTC))
 ORDERS: dict[str, Any] = {
     "landing": {"path": "orders", "format": "csv", "delivered": "d=%Y-%m-%dT%H-%M"},
     "raw": ["id", "shop", "amount", "ordered", "version"],

@@ -9,7 +9,7 @@ SCRIPT = """
 import sys
 from headwater.cli.main import run
 code = run([*sys.argv[1:], "--help"])
-print(code, sorted({"mlflow", "sklearn", "training"} & set(sys.modules)))
+print(code, sorted({"mlflow", "sklearn", "training", "pyspark", "pandas", "pyarrow", "delta"} & set(sys.modules)))
 """
 
 

@@ -13,7 +13,7 @@ import pytest
 from conf.errors import NotFound
 from conf.settings import ROOT
 from conf.yaml_file import read_yaml
-from headwater.demonstrations import feeds
+from headwater.demonstrations import feeds, nycflights
 
 UNTIL = date(2013, 10, 31)
 SINCE = date(2013, 9, 30)
@@ -57,7 +57,7 @@ def test_headers_are_those_of_the_contracts(history: feeds.Delivery) -> None:
 def test_a_day_has_the_source_s_text(landing: Path, history: feeds.Delivery, source: list[dict[str, str]]) -> None:
     path = landing / "flights" / "delivered=2013-10-04T11-00" / "flights-2013-10-03.csv"
     flown = [row for row in source if (row["month"], row["day"]) == ("10", "3")]
-    assert read_records(path) == [{name: row[name] for name in feeds.FLIGHT_COLUMNS} for row in flown]
+    assert read_records(path) == [{name: row[name] for name in nycflights.FLIGHT_COLUMNS} for row in flown]
 
 
 def test_schedules_say_nothing_of_the_outcome(landing: Path, history: feeds.Delivery) -> None:

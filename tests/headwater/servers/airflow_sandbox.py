@@ -13,8 +13,10 @@ from pathlib import Path
 import psutil
 
 from conf.settings import Settings, load_settings
-from headwater.servers.airflow import airflow_environment, airflow_home, prepare, processes_of, running
-from headwater.servers.airflow_api import FINAL, AirflowApi, DagRun, TaskTry, wait_for
+from headwater.servers.airflow import processes_of, running_airflow
+from headwater.servers.airflow_api import FINAL, AirflowApi, DagRun, TaskTry
+from headwater.servers.airflow_home import airflow_environment, airflow_home, prepare_airflow
+from headwater.servers.wait_for import wait_for
 from tests.projects.energy_project import EnergyProject
 
 RUN_SECONDS = 600.0
@@ -99,8 +101,8 @@ def airflow_on(project: EnergyProject, first: str, last: str, dags: Sequence[str
     }
     settings = load_settings(project.folder, "local", overrides)
     environment = airflow_environment(settings, is_paused=True) | overrides
-    prepare(settings, environment)
-    with running(settings, environment):
+    prepare_airflow(settings, environment)
+    with running_airflow(settings, environment):
         api = AirflowApi(settings)
         wait_for("Airflow to answer", api.is_up, 180)
         for dag_id in dags:

@@ -8,8 +8,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headwater.cli.main import run
-from headwater.servers.airflow import run_airflow
-from headwater.servers.airflow_api import wait_for
+from headwater.servers.airflow_home import run_airflow
+from headwater.servers.wait_for import wait_for
 from pipelines.delta.log import table_version
 from tests.headwater.servers.airflow_sandbox import RUN_SECONDS, Sandbox, airflow_on, kill_when
 from tests.projects.energy_project import EnergyProject, contents, make_energy

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from conf.settings import ROOT, load_settings
 from headwater.cli.main import run
-from headwater.servers.airflow import airflow_environment, prepare
+from headwater.servers.airflow_home import airflow_environment, prepare_airflow
 from headwater.servers.cluster import Cluster, running_cluster
 from tests.headwater.servers.airflow_sandbox import wait_for_file
 from tests.projects.energy_project import EnergyProject, contents, make_energy
@@ -38,7 +38,7 @@ def test_a_lost_worker_changes_nothing(spark: SparkSession, tmp_path: Path) -> N
     settings = load_settings(project.folder, "cluster", overrides)
     shutil.move(project.landing, settings.landing)
     environment = airflow_environment(settings) | overrides | {"PYTHONPATH": str(ROOT)}
-    prepare(settings, environment)
+    prepare_airflow(settings, environment)
     with running_cluster(settings) as cluster:
         worker = psutil.Process(cluster.workers[1].pid)
         silver = Path(settings.lake) / "silver" / "readings"

@@ -4,10 +4,9 @@ import hashlib
 import io
 from typing import Any
 
-from pipelines.landing.raw_rows import bronze_schema, parse
-
 from conf.contract import Contract
 from pipelines.landing.admission import Admission, admit
+from pipelines.landing.parse import bronze_schema, parse
 
 
 def read_back(content: bytes, contract: Contract, name: str) -> tuple[Admission, list[dict[str, Any]]]:

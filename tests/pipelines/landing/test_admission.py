@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pipelines.landing.raw_rows import bronze_schema, parse
 
 from conf.contract import Contract
 from conf.errors import FileRejected
 from pipelines.landing.admission import admit
+from pipelines.landing.parse import bronze_schema, parse
 from tests.pipelines.landing.admitted import read_back
 from tests.pipelines.landing.bad_files import CASES, HEADER, REASONS, Case, small_contract
 

@@ -7,9 +7,9 @@ from collections import deque
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pipelines.landing.raw_rows import bronze_schema
 
 from pipelines.landing.count_csv import MAX_RECORD_BYTES
+from pipelines.landing.parse import bronze_schema
 from pipelines.landing.parse_csv import _drained
 from tests.pipelines.landing.admitted import read_back
 from tests.pipelines.landing.bad_files import HEADER, small_contract

@@ -6,7 +6,7 @@ The tests but the last follow one lake through its life, each from where the one
 import json
 import sqlite3
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,10 +18,11 @@ from headwater.cli.main import run
 from pipelines.delta.log import count_files, table_version
 from pipelines.delta.tables import read_table
 from pipelines.operations import maintenance
-from pipelines.operations.lease import hold_lease, lease_file
+from pipelines.operations.lease import hold_lease, holder_file
 from pipelines.project.project import load_project
+from pipelines.runtime.run_facts import RunFacts
 from tests.projects.energy_project import EnergyProject, make_energy
-from training.retrain import Standing, judge_standing
+from training.retrain import Staleness, judge_staleness
 
 TASK = {"dag": "incremental_load", "dag_run": "manual__1", "task": "gold", "try": "2"}
 
@@ -92,8 +93,8 @@ def test_a_failed_job_says_why_and_a_killed_one_is_entered_by_the_next(
     spark: SparkSession, energy: EnergyProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = load_project(energy.folder, "local").settings
-    said = lease_file(settings).parent / "holder.json"
-    victim = {"run": "r1", "job": "maintain", "code": "x", "started_at": "2024-03-01T00:00:00Z"}
+    said = holder_file(settings)
+    victim = RunFacts("r1", "maintain", "x", datetime(2024, 3, 1, tzinfo=UTC))
     with hold_lease(spark, settings, run=victim):
         left_behind = said.read_bytes()
     assert not said.exists()
@@ -201,15 +202,15 @@ def reasons(capsys: pytest.CaptureFixture[str], project: EnergyProject) -> list[
 POLICY = Retraining(min_new_rows=100, max_age="2d")
 JUDGED = [
     (None, True, "no version yet"),
-    (Standing(3, (), 0, timedelta(days=9)), False, "nothing that version 3 was trained on has changed"),
-    (Standing(3, ("gold.x",), 100, timedelta(0)), True, "100 newly labelled rows since version 3, at least 100"),
-    (Standing(3, ("gold.x",), 99, timedelta(days=2)), False, "99 newly labelled rows since version 3, fewer than 100"),
-    (Standing(3, ("gold.x",), 99, timedelta(days=3)), True, "version 3 is 3d old by the data clock, more than 2d"),
+    (Staleness(3, (), 0, timedelta(days=9)), False, "nothing that version 3 was trained on has changed"),
+    (Staleness(3, ("gold.x",), 100, timedelta(0)), True, "100 newly labelled rows since version 3, at least 100"),
+    (Staleness(3, ("gold.x",), 99, timedelta(days=2)), False, "99 newly labelled rows since version 3, fewer than 100"),
+    (Staleness(3, ("gold.x",), 99, timedelta(days=3)), True, "version 3 is 3d old by the data clock, more than 2d"),
 ]
 
 
 @pytest.mark.parametrize(("standing", "is_due", "reason"), JUDGED)
-def test_the_decision(standing: Standing | None, is_due: bool, reason: str) -> None:
-    found = judge_standing(standing, POLICY)
+def test_the_decision(standing: Staleness | None, is_due: bool, reason: str) -> None:
+    found = judge_staleness(standing, POLICY)
     assert found[0] is is_due
     assert reason in found[1]
