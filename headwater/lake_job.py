@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from conf.errors import LeaseLost
 from headwater.options import Options
 from headwater.output import say, stderr
+from pipelines.delta.commit import Outcome
 from pipelines.delta.lake import Lake
-from pipelines.delta.outcome import Outcome
 from pipelines.operations.journal import end_run, killed_run, write_journal
 from pipelines.operations.lease import check_free, check_lease, hold_lease
 from pipelines.project.project import Project
 from pipelines.runtime.executors import describe_executors
 from pipelines.runtime.run_facts import RunFacts
 from pipelines.runtime.session import close_session, has_session, open_session
+from training.model_job import ModelJob
 
 
 @dataclass
@@ -94,3 +95,11 @@ def _open_session(options: Options, project: Project, name: str) -> Iterator[Lak
             with suppress(LeaseLost):
                 check_lease(spark)
                 close_session()
+
+
+@contextmanager
+def open_model_job(options: Options, project: Project, model: str, name: str) -> Iterator[tuple[LakeJob, ModelJob]]:
+    """Hold the lake's lease while the body runs; the journal will name the model. ``name`` is the command."""
+    with open_for_writing(options, project, name) as lake_job:
+        lake_job.tables = [model]
+        yield lake_job, ModelJob(project, lake_job.lake, model, lake_job.run)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headwater.output import print_line, print_table, stderr, without_empty_columns
-from pipelines.delta.outcome import Commit, combine_outcomes
+from pipelines.delta.commit import Commit, combine_outcomes
 
 if TYPE_CHECKING:
-    from pipelines.delta.outcome import Outcome
+    from pipelines.delta.commit import Outcome
     from pipelines.gold.write_view import GoldReport
     from pipelines.load import TableLoad
     from pipelines.operations.maintenance import Compaction

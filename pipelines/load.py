@@ -10,8 +10,8 @@ from pyspark.sql import SparkSession
 
 from conf.contract import Contract
 from pipelines.bronze.load import BronzeReport, load_bronze
+from pipelines.delta.commit import Commit, Outcome, combine_outcomes
 from pipelines.delta.lake import Lake
-from pipelines.delta.outcome import Commit, Outcome, combine_outcomes
 from pipelines.ledger.ledger import Ledger
 from pipelines.runtime.parallel_sessions import run_in_parallel_sessions
 from pipelines.runtime.run_facts import RunFacts

@@ -12,7 +12,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from conf.model import ModelDeclaration
-from pipelines.delta.outcome import Outcome
+from pipelines.delta.commit import Outcome
 from pipelines.operations.lease import check_lease
 from pipelines.runtime.code_version import git_commit, is_git_dirty
 from training.dataset.collected_rows import CollectedRows, collect_rows

@@ -12,7 +12,7 @@ from conf.settings import find_project
 from headwater.options import Options
 
 if TYPE_CHECKING:
-    from pipelines.delta.outcome import Outcome
+    from pipelines.delta.commit import Outcome
 
 NOTHING_TO_DO = 99
 # The groups in which `headwater --help` shows the commands.

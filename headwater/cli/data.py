@@ -62,7 +62,7 @@ def load(
 
     from headwater.lake_job import open_for_writing
     from headwater.reports import load_json, print_loads
-    from pipelines.delta.outcome import combine_outcomes
+    from pipelines.delta.commit import combine_outcomes
     from pipelines.load import load_tables
 
     with open_for_writing(options, project, f"load {only}" if only else "load") as job:

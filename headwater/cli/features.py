@@ -32,7 +32,7 @@ def materialize(
 
     from headwater.lake_job import open_for_writing
     from headwater.reports import gold_json, print_gold
-    from pipelines.delta.outcome import combine_outcomes
+    from pipelines.delta.commit import combine_outcomes
     from pipelines.gold.materialize import materialize as materialize_views
 
     with open_for_writing(options, project, "materialize") as job:

@@ -29,7 +29,7 @@ def training_set(
     project = options.load()
     label = project.model(model).label.name
 
-    from headwater.model_command import open_model_job
+    from headwater.lake_job import open_model_job
     from headwater.reports import print_training_set
     from training.dataset.description import describe_training_set, export_training_set, measure_content_hash
     from training.dataset.training_set import open_training_set, plan_training_set
@@ -61,7 +61,7 @@ def train(
     project = options.load()
     project.model(model)
 
-    from headwater.model_command import open_model_job
+    from headwater.lake_job import open_model_job
     from headwater.reports import print_training
     from training.train import train as train_model
 
@@ -89,7 +89,7 @@ def promote(
     project = options.load()
     project.model(model)
 
-    from headwater.model_command import open_model_job
+    from headwater.lake_job import open_model_job
     from headwater.reports import print_gate
     from training.registry.promote import promote as promote_version
 
@@ -118,9 +118,9 @@ def score(
     project = options.load()
     project.model(model)
 
-    from headwater.model_command import open_model_job
+    from headwater.lake_job import open_model_job
     from headwater.reports import print_score, score_json
-    from pipelines.delta.outcome import Outcome
+    from pipelines.delta.commit import Outcome
     from training.scoring.score import ScoreReport
     from training.scoring.score import score as score_questions
 
@@ -157,9 +157,9 @@ def retrain(
     project = options.load()
     project.model(model)
 
-    from headwater.model_command import open_model_job
+    from headwater.lake_job import open_model_job
     from headwater.reports import RetrainReport, print_retraining
-    from pipelines.delta.outcome import Outcome
+    from pipelines.delta.commit import Outcome
     from training.retrain import decide
     from training.train import train as train_model
 

@@ -20,7 +20,7 @@ def maintain(context: typer.Context, wait: Wait = 0, is_json: Json = False) -> N
 
     from headwater.lake_job import open_for_writing
     from headwater.reports import maintenance_json, print_maintenance
-    from pipelines.delta.outcome import Outcome
+    from pipelines.delta.commit import Outcome
     from pipelines.operations.maintenance import maintain_tables
     from training.registry.runs import mark_dead_runs
     from training.registry.tracking import open_tracking

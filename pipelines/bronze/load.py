@@ -6,27 +6,31 @@ name the content lands again. Bronze commits first, then the ledger. When a job 
 finds bronze ahead of the ledger and enters what is missing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.contract import Contract
+from conf.errors import FileRejected
 from conf.instants import as_utc
-from pipelines.bronze.admit_files import admit_files
-from pipelines.bronze.judge_files import JudgedFile, judge_files
-from pipelines.bronze.raw_rows import GRAIN, build_raw_rows
-from pipelines.delta.commit import Stamp
+from pipelines.bronze.judge_files import JudgedFile, admit_files, judge_files
+from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.lake import Lake
 from pipelines.delta.merge import Target, merge_new_rows
-from pipelines.delta.outcome import Commit, unchanged
 from pipelines.delta.tables import create_table, require_columns
-from pipelines.landing.listing import list_landed
+from pipelines.landing.byte_stream import OpenStream
+from pipelines.landing.listing import LandedFile, list_landed, map_files
+from pipelines.landing.parse import bronze_schema, parse
 from pipelines.ledger.file_records import DUPLICATE, FAILED, LOADED, FileRecord
 from pipelines.ledger.ledger import Ledger
 from pipelines.runtime.run_facts import RunFacts
 
 MOST_HASHES_IN_BOUNDS = 1000
+GRAIN = ("_file_hash", "_row_number")
 
 
 @dataclass(frozen=True)
@@ -108,4 +112,43 @@ def _report(commit: Commit, seen: int, added: list[FileRecord]) -> BronzeReport:
         commit, seen, len(added), status.count(DUPLICATE), status.count(FAILED),
         sum(record.rows_in_file or 0 for record in added if record.status == LOADED),
         tuple(f"{record.file}: {record.reason}" for record in added if record.status == FAILED),
+    )  # fmt: skip
+
+
+def build_raw_rows(
+    spark: SparkSession, contract: Contract, files: list[JudgedFile], load: int, now: datetime
+) -> DataFrame:
+    """Return the raw rows of admitted files, lazily. Grain (_file_hash, _row_number).
+
+    Parameters
+    ----------
+    load : the number of the load, which every row carries as ``_load``
+    now : every row's ``_ingested_at``
+    """
+    records = {judged.file.uri: judged.record for judged in files}
+    schema = bronze_schema(contract)
+
+    def each(file: LandedFile, open_stream: OpenStream) -> Iterator[pa.RecordBatch]:
+        record, rows = records[file.uri], 0
+        for batch in parse(open_stream, contract, file.name, record.file_hash):
+            rows += batch.num_rows
+            extra = [
+                pa.array([record.file_hash] * batch.num_rows, pa.string()),
+                pa.array([file.name] * batch.num_rows, pa.string()),
+                pa.array([record.delivered_at] * batch.num_rows, pa.timestamp("us", "UTC")),
+            ]
+            names = [*schema.names, "_file_hash", "_file", "_delivered_at"]
+            yield pa.RecordBatch.from_arrays([*batch.columns, *extra], names=names)
+        if rows != record.rows_in_file:
+            raise FileRejected(f"{file.name} had {record.rows_in_file} rows and now has {rows}", "load again")
+
+    kinds = {pa.string(): "string", pa.int64(): "bigint"}
+    ddl = ", ".join(f"`{column.name}` {kinds[column.type]}" for column in schema)
+    ddl += ", _file_hash string, _file string, _delivered_at timestamp"
+    rows = map_files(spark, [judged.file for judged in files], each, ddl)
+    content = [part for name in (*contract.raw_names, "_raw") for part in (F.col(name).isNull(), F.col(name))]
+    return rows.select(
+        *contract.raw_names, "_file_hash", "_row_number", "_file", "_delivered_at",
+        F.lit(now).alias("_ingested_at"), F.lit(load).cast("bigint").alias("_load"),
+        F.xxhash64(*content).alias("_row_hash"), "_rescued", "_raw", "_problem",
     )  # fmt: skip

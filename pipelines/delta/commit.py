@@ -1,16 +1,16 @@
 """One commit to a Delta table: it says who made it, and the cursor of what was read moves in the same commit."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from pipelines.delta.log import read_commit, table_version
-from pipelines.delta.outcome import Commit, Outcome
 from pipelines.runtime.run_facts import RunFacts
-from pipelines.runtime.session_confs import temporary_confs
+from pipelines.runtime.session import temporary_confs
 
 TXN_APP = "spark.databricks.delta.write.txnAppId"
 TXN_VERSION = "spark.databricks.delta.write.txnVersion"
@@ -55,6 +55,31 @@ class Stamp:
         return json.dumps(content, sort_keys=True)
 
 
+class Outcome(StrEnum):
+    """APPLIED: rows were written. ADVANCED: only the cursor moved, in a commit without files. UNCHANGED: no commit."""
+
+    APPLIED = "APPLIED"
+    ADVANCED = "ADVANCED"
+    UNCHANGED = "UNCHANGED"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One write to one table, in rows of the table. A version of -1 means that there was no table."""
+
+    outcome: Outcome
+    version_before: int
+    version_after: int
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_deleted: int = 0
+    rows_copied: int = 0
+
+    @property
+    def rows_written(self) -> int:
+        return self.rows_inserted + self.rows_updated + self.rows_deleted
+
+
 def write_commit(spark: SparkSession, path: str, write: Callable[[], object], stamp: Stamp) -> Commit:
     """Run one write under a stamp and report what it did, by the table's own log."""
     before = table_version(spark, path)
@@ -75,3 +100,16 @@ def _stamp_confs(stamp: Stamp) -> dict[str, str]:
     if stamp.transaction is not None:
         confs |= {TXN_APP: stamp.transaction[0], TXN_VERSION: str(stamp.transaction[1])}
     return confs
+
+
+def unchanged(version: int) -> Commit:
+    """Report that nothing was written to a table, which stays at ``version``."""
+    return Commit(Outcome.UNCHANGED, version, version)
+
+
+def combine_outcomes(outcomes: Collection[Outcome]) -> Outcome:
+    """Say what several writes did together: APPLIED if one of them applied, else ADVANCED if one advanced."""
+    for outcome in (Outcome.APPLIED, Outcome.ADVANCED):
+        if outcome in outcomes:
+            return outcome
+    return Outcome.UNCHANGED

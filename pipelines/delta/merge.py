@@ -12,9 +12,8 @@ from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipelines.delta.commit import Stamp, write_commit
+from pipelines.delta.commit import Commit, Stamp, write_commit
 from pipelines.delta.log import table_version
-from pipelines.delta.outcome import Commit
 
 DELETE_MARK = "_delete"
 JUST_CREATED = 0  # the version of a table that has no rows yet

@@ -1,16 +1,19 @@
 """The life of a Delta table: created, read, removed, replaced by another."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructField, StructType
 
 from conf.errors import DataError
+from conf.instants import as_utc
 from pipelines.delta.log import table_version
 from pipelines.runtime.file_system import remove_folder, rename_folder
-from pipelines.runtime.session_confs import temporary_confs
+from pipelines.runtime.session import temporary_confs
 
 # Spark may not query files by path, since a project's expressions could. Creating a table at a path needs that right.
 SQL_ON_FILES = "spark.sql.runSQLOnFiles"
@@ -94,3 +97,16 @@ def _forget(spark: SparkSession, path: str) -> None:
     """Drop what Delta remembers of the table that lay at a path."""
     jvm: Any = spark._jvm
     jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(path))
+
+
+Record = TypeVar("Record")
+
+
+def collect_records(frame: DataFrame, kind: type[Record]) -> list[Record]:
+    """Collect a frame into objects of a dataclass whose fields are named like the columns; timestamps are UTC."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    return [kind(*(_with_zone(value) for value in row)) for row in frame.select(*names).collect()]
+
+
+def _with_zone(value: Any) -> Any:
+    return as_utc(value) if isinstance(value, datetime) else value

@@ -13,8 +13,8 @@ from functools import partial
 from pyspark.sql import DataFrame, SparkSession
 
 from features.definitions import FeatureView
+from pipelines.delta.commit import unchanged
 from pipelines.delta.lake import Lake
-from pipelines.delta.outcome import unchanged
 from pipelines.delta.tables import read_changes
 from pipelines.gold.plan import ViewPlan, plan_view
 from pipelines.gold.write_view import GoldReport, advance_view, recompute_view

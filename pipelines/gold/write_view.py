@@ -16,11 +16,10 @@ from features.definitions import FeatureView
 from features.spark.events import build_timeliness
 from features.spark.feature_rows import build_rows
 from features.spark.spans import Bounds, bounds_of, build_extent, build_spans, in_spans
-from pipelines.delta.commit import Stamp
+from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.lake import Lake
 from pipelines.delta.literals import sql_literal
 from pipelines.delta.merge import DELETE_MARK, Target, merge_rows
-from pipelines.delta.outcome import Commit, unchanged
 from pipelines.delta.tables import MARKS_ROWS, create_table, drop_table, require_columns, swap_table
 from pipelines.gold.plan import FINGERPRINT, ViewPlan
 from pipelines.runtime.run_facts import RunFacts

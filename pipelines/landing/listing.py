@@ -1,19 +1,26 @@
-"""Which files of a table lie in the landing folder.
+"""The files of a table in the landing folder: which there are, and how their bytes are opened where they are read.
 
-A local folder is walked by Python. Any other URI is listed by Spark's ``binaryFile`` source, which knows every file
-system that Hadoop knows.
+A local folder is walked and its files are opened by Python. Any other URI is listed and read by Spark's ``binaryFile``
+source, which knows every file system that Hadoop knows; a file is then held whole in the memory of one task.
 """
 
 import fnmatch
+import io
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
-from pyspark.sql import SparkSession
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.contract import Contract
+from conf.errors import FileRejected
+from pipelines.landing.byte_stream import OpenStream
 from pipelines.landing.delivery import is_ignored
 from pipelines.runtime.file_system import path_exists
 
@@ -56,3 +63,66 @@ def _list_remote(spark: SparkSession, root: str) -> Iterator[tuple[str, str, int
     for row in listed.select("path", "length", F.unix_micros("modificationTime").alias("modified")).collect():
         name = row["path"].split(f"/{root.split('://', 1)[1].split('/', 1)[-1]}/", 1)[-1]
         yield row["path"], name, row["length"], row["modified"] * 1000
+
+
+def open_local(uri: str) -> BinaryIO:
+    """Open a landed file.
+
+    Raises
+    ------
+    FileRejected : when it is a link, a pipe or a device
+    """
+    if not stat.S_ISREG(Path(uri).lstat().st_mode):
+        raise FileRejected(f"{uri} is not a regular file", "land the file itself, not a link to it")
+    return Path(uri).open("rb")
+
+
+def map_files(
+    spark: SparkSession,
+    files: list[LandedFile],
+    each: Callable[[LandedFile, OpenStream], Iterator[pa.RecordBatch]],
+    ddl: str,
+) -> DataFrame:
+    """Return a lazy frame of the batches that ``each`` makes of the files, in parallel in Spark's tasks.
+
+    Parameters
+    ----------
+    each : gets a file and a function that opens its bytes; it is pickled and sent to the tasks
+    ddl : the schema of the batches
+    """
+    if files and "://" in files[0].uri:
+        by_uri = {file.uri: file for file in files}
+        contents = spark.read.format("binaryFile").load([_escaped(uri) for uri in by_uri]).select("path", "content")
+
+        def read_contents(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                for uri, content in zip(batch.column(0).to_pylist(), batch.column(1), strict=True):
+                    yield from each(by_uri[uri], partial(io.BytesIO, content.as_py()))
+
+        return contents.mapInArrow(read_contents, ddl)
+    bins = _pack_into_bins(files, spark.sparkContext.defaultParallelism)
+
+    def read_bins(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                for file in bins[number]:
+                    yield from each(file, partial(open_local, file.uri))
+
+    return spark.range(0, len(bins), 1, max(1, len(bins))).mapInArrow(read_bins, ddl)
+
+
+def _pack_into_bins(files: list[LandedFile], cores: int) -> list[list[LandedFile]]:
+    """Spread the files over bins of about the same size: one bin for little data, a few for each core for much."""
+    total = sum(file.size for file in files)
+    number = max(1, min(len(files), 4 * cores, max(total >> 23, cores if total > 1 << 20 else 1)))
+    bins: list[list[LandedFile]] = [[] for _ in range(number)]
+    filled = [0] * number
+    for file in sorted(files, key=lambda file: (-file.size, file.name)):
+        smallest = filled.index(min(filled))
+        bins[smallest].append(file)
+        filled[smallest] += file.size + 4096
+    return bins
+
+
+def _escaped(uri: str) -> str:
+    return "".join(f"\\{letter}" if letter in "{}[]*?\\," else letter for letter in uri)

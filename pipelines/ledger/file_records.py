@@ -15,7 +15,7 @@ from datetime import datetime
 from pyspark.sql import functions as F
 
 from pipelines.delta.lake import Lake
-from pipelines.delta.records import collect_records
+from pipelines.delta.tables import collect_records
 
 GRAIN = ("table_name", "file", "file_hash")
 SCHEMA = """table_name string NOT NULL, file string NOT NULL, file_hash string NOT NULL, size bigint,

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from dataclasses import astuple
 from threading import RLock
 
-from pipelines.delta.commit import Stamp
+from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.lake import Lake
 from pipelines.delta.literals import sql_literal
 from pipelines.delta.merge import Target, merge_rows
-from pipelines.delta.outcome import Commit, unchanged
 from pipelines.delta.tables import create_table
 from pipelines.ledger.file_records import GRAIN, SCHEMA, FileRecord, read_records
 from pipelines.runtime.run_facts import RunFacts

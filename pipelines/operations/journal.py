@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 
-from pipelines.delta.commit import Stamp
+from pipelines.delta.commit import Outcome, Stamp
 from pipelines.delta.lake import Lake
 from pipelines.delta.merge import append_rows
-from pipelines.delta.outcome import Outcome
-from pipelines.delta.records import collect_records
-from pipelines.delta.tables import create_table
+from pipelines.delta.tables import collect_records, create_table
 from pipelines.operations.lease import Holder
 from pipelines.runtime.run_facts import RunFacts
 

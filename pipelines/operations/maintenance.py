@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.delta.commit import Stamp
+from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.lake import Lake
 from pipelines.delta.log import count_files, table_files
 from pipelines.delta.merge import compact_files
-from pipelines.delta.outcome import Commit, unchanged
 from pipelines.project.project import Project
 from pipelines.runtime.run_facts import RunFacts
 

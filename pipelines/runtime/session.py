@@ -8,6 +8,8 @@ import os
 import sys
 import threading
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
@@ -91,3 +93,20 @@ def _pass_on_errors(reading: int) -> None:
             if not line.startswith(JAVA_WARNING):
                 sys.stderr.write(line.decode(errors="replace"))
                 sys.stderr.flush()
+
+
+@contextmanager
+def temporary_confs(spark: SparkSession, confs: Mapping[str, str]) -> Iterator[None]:
+    """Set properties of the session while the body runs, then put the old values back, also after an error.
+
+    A commit's stamp is set this way. If it stayed, Delta would take the next commit for one that it has already
+    made, and silently skip it.
+    """
+    before: dict[str, str | None] = {name: spark.conf.get(name, None) for name in confs}
+    try:
+        for name, value in confs.items():
+            spark.conf.set(name, value)
+        yield
+    finally:
+        for name, old in before.items():
+            spark.conf.unset(name) if old is None else spark.conf.set(name, old)

@@ -9,25 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from conf.contract import Contract
 from conf.errors import ExpectationFailed
 from conf.instants import micros_to_instant
-from pipelines.delta.commit import Stamp
+from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.lake import Lake
-from pipelines.delta.merge import Target, merge_rows
-from pipelines.delta.outcome import Commit, unchanged
+from pipelines.delta.merge import Target, merge_new_rows, merge_rows
 from pipelines.delta.tables import MARKS_ROWS, create_table, require_columns
 from pipelines.ledger.file_records import FileRecord
 from pipelines.ledger.ledger import Ledger
 from pipelines.runtime.run_facts import RunFacts
 from pipelines.silver.counts import FATES, StandingCounts, TypedCounts, count_standing_rows, count_typed_rows
-from pipelines.silver.quarantine import build_quarantine, merge_quarantine
-from pipelines.silver.standing_row import ACCEPTED, REPEATED, SUPERSEDED, build_standing_rows
+from pipelines.silver.standing_row import ACCEPTED, IN_BATCH, REPEATED, SUPERSEDED, build_standing_rows
 from pipelines.silver.unread_batch import UnreadBatch, build_versions, read_typed_batch
 
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
+GRAIN = ("_file_hash", "_row_number", "rule")
 
 
 @dataclass(frozen=True)
@@ -134,3 +134,26 @@ def _merge_silver(lake: Lake, batch: UnreadBatch, standing: DataFrame, bounds: S
     source = standing.where("_is_written").select(*contract.column_names, "_known_at", *provenance)
     target = Target(lake.path("silver", contract.name), contract.grain, bounds, contract.partition_by)
     return merge_rows(lake.spark, target, source, Stamp(contract.name, run, batch.generation, batch.until))
+
+
+def build_quarantine(typed: DataFrame) -> DataFrame:
+    """Return one row for each row of the batch and rule that it broke, lazily. Grain (_file_hash, _row_number, rule).
+
+    Parameters
+    ----------
+    typed : ``build_typed_rows`` with ``_in_batch``
+    """
+    return (
+        typed.where(F.col(IN_BATCH) & (F.size("_broken") > 0))
+        .select("*", F.explode("_broken").alias("_rule"))
+        .groupBy("_file_hash", "_row_number", F.col("_rule.rule").alias("rule"), "_file", "_delivered_at", "_load")
+        .agg(F.min("_rule.reason").alias("reason"), F.first("_text").alias("raw"))
+        .select("_file_hash", "_row_number", "rule", "reason", "raw", "_file", "_delivered_at", "_load")
+    )
+
+
+def merge_quarantine(lake: Lake, table: str, rows: DataFrame, run: RunFacts) -> Commit:
+    """Insert the rows that are not in ``quarantine.<table>`` yet."""
+    path = lake.path("quarantine", table)
+    create_table(lake.spark, path, require_columns(rows.schema, GRAIN))
+    return merge_new_rows(lake.spark, Target(path, GRAIN), rows, Stamp(table, run))

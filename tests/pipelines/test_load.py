@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.errors import ExpectationFailed
-from pipelines.delta.outcome import Outcome
+from pipelines.delta.commit import Outcome
 from tests.projects.small_lake import SmallLake, accounting, make_lake
 
 SILVER = ("id", "shop", "amount_eur", "version_no", "_known_at")

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 from conf.errors import DataError, GrainError
 from training.dataset.inputs import Inputs
 from training.registry.predictions import build_scores, input_kinds, predict_scores
-from training.scoring.plan import SCORE, ScoringPlan
+from training.scoring.questions import SCORE, ScoringPlan
 
 # Spark's workers take about 10 s to import a model. Below this many rows one process is faster.
 IN_PROCESS_ROWS = 200_000

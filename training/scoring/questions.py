@@ -8,11 +8,16 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.errors import DataError
-from conf.instants import instant_to_micros, micros_to_instant
+from conf.errors import DataError, UsageError
+from conf.instants import format_instant, instant_to_micros, micros_to_instant
+from training.dataset.pins import TablePin
 from training.dataset.spine import PREDICTION_AT, build_spine, is_known_too_late, is_unique_by
 from training.dataset.training_set import check_one_row_per_key
-from training.scoring.plan import MODEL_VERSION, ScoringPlan
+from training.model_job import ModelJob
+from training.registry.tracking import Tracking
+from training.registry.versions import Version
+
+SCORE, MODEL_VERSION = "score", "model_version"
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,41 @@ class Questions:
     frame: DataFrame
     rows: int
     span: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The questions with ``since <= prediction_at < until``, as of an instant. ``since`` None: all not yet scored."""
+
+    as_of: datetime
+    until: datetime
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class ScoringPlan:
+    """One version that is to answer questions of an interval. ``spine`` and ``views`` are the tables that it reads."""
+
+    job: ModelJob
+    tracking: Tracking
+    version: Version
+    interval: Interval
+    spine: TablePin
+    views: tuple[TablePin, ...]
+
+    @property
+    def table(self) -> str:
+        """The name of the table of scores in gold."""
+        return f"{self.job.model}_scores"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a question."""
+        return (*self.job.declaration.spine.key, PREDICTION_AT)
+
+    @property
+    def pins(self) -> tuple[TablePin, ...]:
+        return (self.spine, *self.views)
 
 
 def build_questions(
@@ -98,3 +138,20 @@ def _check_all_can_be_asked(wrong: DataFrame, plan: ScoringPlan) -> None:
             f"{plan.spine.full_name} has rows without prediction_at, or known only after it: {keys}",
             "mend spine.prediction_at or spine.where, or begin after them with --from",
         )
+
+
+def place_interval(as_of: datetime, since: datetime | None, until: datetime | None) -> Interval:
+    """Make an interval of the instants that were asked for. Without an end it ends at ``as_of``.
+
+    Raises
+    ------
+    UsageError : when the interval ends before it begins, or after ``as_of``
+    """
+    until = until or as_of
+    if until > as_of:
+        hint = "a row is scored once its moment has come; give a later --as-of"
+        raise UsageError(f"--to {format_instant(until)} is after as-of {format_instant(as_of)}", hint)
+    if since is not None and since > until:
+        hint = "the interval is half-open: --from A --to B takes A <= prediction_at < B"
+        raise UsageError(f"--from {format_instant(since)} is after --to {format_instant(until)}", hint)
+    return Interval(as_of, until, since)

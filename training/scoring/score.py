@@ -13,10 +13,9 @@ from pyspark.sql import functions as F
 
 from conf.errors import NoChampion, TrainingError
 from conf.instants import instant_to_micros, micros_to_instant
-from pipelines.delta.commit import Stamp
+from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.literals import sql_literal
 from pipelines.delta.merge import Target, merge_new_rows
-from pipelines.delta.outcome import Commit, unchanged
 from pipelines.delta.tables import create_table, require_columns
 from training.dataset.inputs import describe_inputs
 from training.dataset.pins import TablePin
@@ -27,8 +26,7 @@ from training.registry.compatibility import find_incompatibility
 from training.registry.tracking import open_tracking
 from training.registry.versions import find_champion
 from training.scoring.answers import build_answers, check_answers
-from training.scoring.plan import MODEL_VERSION, SCORE, Interval, ScoringPlan, place_interval
-from training.scoring.questions import open_questions
+from training.scoring.questions import MODEL_VERSION, SCORE, Interval, ScoringPlan, open_questions, place_interval
 
 
 @dataclass(frozen=True)

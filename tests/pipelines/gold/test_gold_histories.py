@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.instants import instant_to_micros
-from pipelines.delta.outcome import Outcome
+from pipelines.delta.commit import Outcome
 from pipelines.gold.materialize import materialize
 from tests.features.oracle import Delivery, Spec, gold, stand
 from tests.projects.small_lake import RUN, SmallLake, make_lake
