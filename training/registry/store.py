@@ -4,7 +4,7 @@ import fcntl
 import warnings
 from pathlib import Path
 
-import mlflow
+import mlflow.store.db.utils  # declares all tables of MLflow, which configure_mappers then knows
 from sqlalchemy.orm import configure_mappers
 
 from conf.settings import Settings
