@@ -1,5 +1,5 @@
-# Everything from a clone: `make demo` or `make test` alone sets up first. What was done leaves a stamp, so a second
-# time costs nothing and needs no connection; it is done again when what it depends on is newer than the stamp.
+# `make demo` and `make test` work from a fresh clone, because they run the set-up first. Each finished step of the
+# set-up leaves a stamp file; it is repeated only when something that it depends on is newer than its stamp.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 JARS := .jars/.fetched
 ARCHIVE := .jars/.archived
 MISSING_JARS := $(if $(filter 2,$(words $(wildcard .jars/delta-*.jar))),,always)
-# Two processes, a file of tests in one of them; WORKERS= runs all in one.
+# Tests run in two processes; all tests of a file run in the same one. WORKERS= runs everything in one process.
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
 
@@ -19,50 +19,50 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) $(JARS) $(ARCHIVE) ## virtual environment, jars and class archive; offline afterwards
+setup: $(INSTALLED) $(JARS) $(ARCHIVE) ## install the virtual environment, jars and class archive; afterwards no network is needed
 
-demo: setup ## the whole loop on real flights, begun afresh in lake/demo
+demo: setup ## delete lake/demo, then load, compute features, train and score on real flights
 	$(BIN)/headwater --env demo demo
 
-airflow: setup ## Airflow with the project's DAGs on this machine; ENV=local
+airflow: setup ## start Airflow with the project's DAGs on this machine; ENV=NAME (default: local)
 	$(BIN)/headwater --env $(or $(ENV),local) airflow
 
-airflow-demo: setup ## three more days land, Airflow loads them, gold's change starts a retraining; KEEP=1 leaves it up
+airflow-demo: setup ## land three more days, which Airflow loads and then retrains on; KEEP=1 leaves Airflow running
 	$(BIN)/headwater --env demo airflow-demo
 
-cluster-demo: setup ## the same load on a Spark cluster of two workers, one of which is lost midway
+cluster-demo: setup ## delete lake/cluster, then load on a Spark cluster of two workers, one of which is killed
 	$(BIN)/headwater --env cluster cluster-demo
 
-test: setup ## all tests but the long ones; WORKERS= in one process instead of two
+test: setup ## run all tests except the long ones; WORKERS= uses one process instead of two
 	$(BIN)/pytest -m "not long" $(WORKERS)
 
-test-long: setup ## the long tests
+test-long: setup ## run the long tests
 	$(BIN)/pytest -m long $(WORKERS)
 
-lint: $(INSTALLED) ## ruff, mypy --strict, and which way the imports point
+lint: $(INSTALLED) ## run ruff, mypy --strict and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy setup/*.py
 	$(BIN)/lint-imports
 
-doctor: machine ## say what is wrong on this machine, and how to mend it
+doctor: machine ## report what is wrong on this machine and how to correct it
 	@test -x $(BIN)/headwater || { echo "nothing is installed yet: run make setup" >&2; exit 2; }
 	$(BIN)/headwater doctor
 
-lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml; UPGRADE=1 takes newer versions
+lock: $(INSTALLED) ## write requirements.lock from pyproject.toml; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) setup/bootstrap.in --output-file setup/bootstrap.lock
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra dev pyproject.toml --output-file requirements.lock
 
-class-archive: $(INSTALLED) $(JARS) ## make the class archive anew if Java does not take the one there is
+class-archive: $(INSTALLED) $(JARS) ## make the class archive again if Java cannot use the existing one
 	@rm -f $(ARCHIVE)
 	@$(MAKE) --no-print-directory $(ARCHIVE)
 
-clean: ## remove what tools leave behind; data, environment and jars stay
+clean: ## remove the caches of tools; data, environment and jars stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-distclean: clean ## remove the environment and the jars too; data in lake/ stays
+distclean: clean ## also remove the environment and the jars; data in lake/ stays
 	rm -rf $(VENV) .jars
 
 machine:
@@ -86,7 +86,7 @@ $(INSTALLED): pyproject.toml $(PACKAGES) | machine
 	@pwd -P > $@
 	@echo "environment: installed"
 
-$(JARS): setup/fetch_jars.py conf/spark_properties.py $(MISSING_JARS) | $(INSTALLED)
+$(JARS): setup/fetch_jars.py conf/jars.py $(MISSING_JARS) | $(INSTALLED)
 	@$(BIN)/python setup/fetch_jars.py
 	@touch $@
 

@@ -1,1 +1,1 @@
-"""What is declared: settings, data contracts and model declarations, read once into frozen typed objects."""
+"""Settings, table contracts and model declarations: YAML files read once into frozen, typed objects."""

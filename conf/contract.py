@@ -1,8 +1,8 @@
-"""A table contract: how files that land become one silver table.
+"""A table contract: how the files that land become one silver table.
 
-``conf/tables/NAME.yml`` is the table ``NAME``. The contract says where files land and in which format, which raw
-columns they bring, which typed columns are made from those by Spark SQL expressions, and what identifies, orders and
-judges a row.
+``conf/tables/NAME.yml`` declares the table ``NAME``: where its files land and in which format, which raw columns they
+have, by which Spark SQL expressions the typed columns are made from those, which columns identify a row, which version
+of a row wins, and which rules a row must satisfy.
 """
 
 import re
@@ -19,12 +19,12 @@ INGESTION = "ingestion"
 
 
 class Landing(Declared):
-    """Where and how the files of a table arrive.
+    """Where the files of a table land, their format, and how their delivery time is found.
 
-    ``path`` is a folder below the landing root. ``files`` says which files in it belong (a glob on the name).
-    ``delivered`` is a strptime pattern that one or more segments of a file's path match, such as
-    ``delivered=%Y-%m-%dT%H-%M`` (``*`` stands for any text within a segment), or ``ingestion``. ``null_text`` are
-    the raw texts that mean NULL: by default the empty text in CSV, where NULL cannot be written, and none elsewhere.
+    ``path`` is a folder below the landing root, and ``files`` a glob on the names of the files in it. ``delivered`` is
+    a strptime pattern for one or more segments of a file's path, such as ``delivered=%Y-%m-%dT%H-%M`` (``*`` stands
+    for any text within a segment), or ``ingestion`` for the time of the load. ``null_text`` lists the raw texts that
+    mean NULL: by default the empty text in CSV, which cannot write NULL, and none in the other formats.
     """
 
     path: str
@@ -37,36 +37,35 @@ class Landing(Declared):
 
     @property
     def null_texts(self) -> tuple[str, ...]:
-        if self.null_text is not None:
-            return self.null_text
-        return ("",) if self.format == "csv" else ()
+        default = ("",) if self.format == "csv" else ()
+        return default if self.null_text is None else self.null_text
 
     @field_validator("path")
     @classmethod
-    def _inside(cls, path: str) -> str:
+    def _check_path(cls, path: str) -> str:
         if path.startswith("/") or "://" in path or ".." in path.split("/"):
             raise ValueError("is a folder below the landing root: no leading /, no scheme, no ..")
         return path.strip("/")
 
     @field_validator("delimiter")
     @classmethod
-    def _separates(cls, delimiter: str) -> str:
+    def _check_delimiter(cls, delimiter: str) -> str:
         if delimiter in '"\r\n':
             raise ValueError("cannot be a quote or a line end")
         return delimiter
 
     @field_validator("delivered")
     @classmethod
-    def _has_time(cls, pattern: str) -> str:
+    def _check_delivered(cls, pattern: str) -> str:
         if pattern != INGESTION and "%" not in pattern:
             raise ValueError("is a strptime pattern such as delivered=%Y-%m-%dT%H-%M, or the word ingestion")
         return pattern
 
 
 class RawColumn(Declared):
-    """One column as it lands: ``header`` as the file spells it, ``name`` as bronze and the expressions do.
+    """A column of the landed files: its ``header`` in the file, and its ``name`` in bronze and in expressions.
 
-    Written ``name`` alone where both are the same, or ``{name: order_id, header: Order ID}``.
+    Written as ``{name: order_id, header: Order ID}``, or as ``order_id`` alone where both are the same.
     """
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")
@@ -75,13 +74,11 @@ class RawColumn(Declared):
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, content: object) -> object:
-        if isinstance(content, str):
-            return {"name": content, "header": content}
-        return content
+        return {"name": content, "header": content} if isinstance(content, str) else content
 
 
 class Column(Declared):
-    """One typed silver column. ``expr`` sees the raw columns, the maps, and the columns declared above it."""
+    """One typed silver column. Its ``expr`` may use the raw columns, the maps, and the columns declared above it."""
 
     name: Name
     type: str
@@ -91,7 +88,7 @@ class Column(Declared):
 
     @field_validator("type")
     @classmethod
-    def _known_type(cls, name: str) -> str:
+    def _check_type(cls, name: str) -> str:
         if name not in TYPES and not _DECIMAL.fullmatch(name):
             raise ValueError(f"{name!r} is not a type; known: {', '.join(TYPES)}, decimal(p,s)")
         return name
@@ -105,19 +102,19 @@ class Column(Declared):
 
 
 class Lag(Declared):
-    """The row is known a fixed time after its event: an hourly feed of which the history came in one file."""
+    """A row was known a fixed time after its event: for an hourly feed whose past was delivered later in one file."""
 
     after_event: Duration
 
 
 class KnownColumn(Declared):
-    """A column of the data says when the row was known."""
+    """A column of the data says when each row was known."""
 
     column: Name
 
 
 class Expectation(Declared):
-    """A rule on a row, true or false; NULL counts as broken. Vocabulary: Delta Live Tables."""
+    """A rule that must be true for each row; NULL breaks it. The actions are those of Delta Live Tables."""
 
     name: Name
     expr: str
@@ -125,7 +122,7 @@ class Expectation(Declared):
 
 
 class Contract(Declared):
-    """The contract of one table. Grain of the silver table: ``key``; without a key, the landed row."""
+    """The contract of one table. Grain of the silver table: ``key``, or without a key, one row per landed row."""
 
     name: Name
     description: str = ""
@@ -143,38 +140,36 @@ class Contract(Declared):
 
     @model_validator(mode="before")
     @classmethod
-    def _later(cls, content: object) -> object:
+    def _refuse_unbuilt(cls, content: object) -> object:
         if isinstance(content, dict) and (content.get("history") or "tombstone" in content):
             raise ValueError("history and tombstones are not built yet; remove them, the latest version is kept")
         return content
 
     @model_validator(mode="after")
-    def _names(self) -> Self:
-        columns = [column.name for column in self.columns]
-        raw = tuple(column.name.lower() for column in self.raw)
+    def _check_names(self) -> Self:
+        columns = self.column_names
+        raw = tuple(name.lower() for name in self.raw_names)
         headers = tuple(column.header for column in self.raw)
-        for what, names in {"raw": raw, "raw headers": headers, "columns": tuple(columns), "key": self.key}.items():
+        rules = tuple(rule.name for rule in self.expectations)
+        unique = {"raw": raw, "raw headers": headers, "columns": columns, "key": self.key, "expectations": rules}
+        for what, names in unique.items():
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise ValueError(f"{what}: {', '.join(twice)} stands twice")
-        wanted = {"key": self.key, "order_by": self.order_by, "partition_by": self.partition_by}
-        wanted["event_at"] = (self.event_at,)
+                raise ValueError(f"{what}: {', '.join(twice)} is named twice")
+        times = {"event_at": (self.event_at,)}
         if isinstance(self.known_at, KnownColumn):
-            wanted["known_at"] = (self.known_at.column,)
-        for what, names in wanted.items():
+            times["known_at"] = (self.known_at.column,)
+        references = {"key": self.key, "order_by": self.order_by, "partition_by": self.partition_by, **times}
+        for what, names in references.items():
             missing = [name for name in names if name not in columns]
             if missing:
                 raise ValueError(f"{what}: {', '.join(missing)} is not among the columns: {', '.join(columns)}")
-        for what in ("event_at", "known_at"):
-            for name in wanted.get(what, ()):
-                if self.type_of(name) != "timestamp":
-                    raise ValueError(f"{what}: {name} is of type {self.type_of(name)}; it must be a timestamp")
+        for what, (name,) in times.items():
+            if self.type_of(name) != "timestamp":
+                raise ValueError(f"{what}: {name} is of type {self.type_of(name)}; it must be a timestamp")
         floats = [name for name in (*self.key, *self.partition_by) if self.type_of(name) == "double"]
         if floats:
             raise ValueError(f"key and partition_by cannot be of type double: {', '.join(floats)}")
-        rules = [rule.name for rule in self.expectations]
-        if len(set(rules)) != len(rules):
-            raise ValueError("expectations: two have the same name")
         return self
 
     @property

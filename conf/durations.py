@@ -38,7 +38,7 @@ def format_duration(duration: timedelta) -> str:
 
 
 def to_micros(duration: timedelta) -> int:
-    """Return the duration in microseconds, the unit in which the engine reckons time."""
+    """Return the duration in microseconds, the unit of time inside the engine."""
     return duration // MICROSECOND
 
 

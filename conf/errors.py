@@ -1,7 +1,7 @@
-"""Every error Headwater raises on purpose.
+"""Every error that Headwater raises on purpose.
 
-One root, few classes. A class fixes the exit code and whether trying again can help; the message says what, where,
-and what to do next. Programming mistakes stay ``TypeError`` and ``ValueError``.
+An error's class decides the exit code of the command, and whether a scheduler should try again (``Retryable``). Its
+message says what went wrong, where, and what to do next. Programming mistakes stay ``TypeError`` and ``ValueError``.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 
 class HeadwaterError(Exception):
-    """The job failed; the message ends with what to do."""
+    """The root of all errors: the job failed. ``hint`` says what to do about it."""
 
     exit_code = 1
 
@@ -21,12 +21,12 @@ class HeadwaterError(Exception):
 
 
 class Retryable:
-    """Marks an error that may be gone at the next try; a scheduler retries only these."""
+    """Marks an error that may not occur again at the next try; a scheduler retries only these."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a declaration: where it stands, what is wrong, how to mend it."""
+    """One mistake in a declaration: in which file and key, what is wrong, and how to correct it."""
 
     file: str
     key: str
@@ -39,7 +39,7 @@ class Problem:
 
 
 class ConfigError(HeadwaterError):
-    """What is declared is wrong. Carries every mistake found, not only the first."""
+    """A declaration is wrong. Holds every mistake that was found, not only the first."""
 
     exit_code = 2
 
@@ -49,63 +49,63 @@ class ConfigError(HeadwaterError):
 
 
 class UsageError(HeadwaterError):
-    """The command was asked for something it cannot do."""
+    """The command was called with arguments that it cannot use."""
 
     exit_code = 2
 
 
 class EnvironmentProblem(HeadwaterError):
-    """The machine lacks something: Java, jars, disk, a free port."""
+    """The machine lacks something that Headwater needs: Java, jars, disk space, a free port."""
 
     exit_code = 2
 
 
 class LakeBusy(HeadwaterError, Retryable):
-    """Another writer holds the lake."""
+    """Another job is writing to the lake and holds its lease."""
 
     exit_code = 3
 
 
 class LeaseLost(HeadwaterError, Retryable):
-    """The JVM that held the lake's lease is gone; another writer may be at work."""
+    """The JVM that held the lake's lease has ended, so another job may be writing by now."""
 
 
 class DataError(HeadwaterError):
-    """Data broke a promise that the job relies on."""
+    """The data does not have a property that the job relies on."""
 
 
 class ExpectationFailed(DataError):
-    """Rows broke an expectation whose action is ``fail``; nothing of the batch was written to silver."""
+    """Rows broke an expectation with the action ``fail``; no row of the batch was written to silver."""
 
 
 class DataNotClean(DataError):
-    """The data is not fit to train on: a load failed, or a layer lags behind its source."""
+    """The data is not ready to train on: the last load failed, or a table has not read all of its source."""
 
 
 class FileRejected(DataError):
-    """A file cannot be read as its contract says; names the file and the first place that is wrong."""
+    """A file does not fit its contract; the message names the file and the first place that is wrong."""
 
 
 class GrainError(DataError):
-    """A frame repeats its grain; names the keys, up to three."""
+    """Rows are repeated or missing where there must be exactly one row per key."""
 
 
 class NotFound(HeadwaterError):
-    """A table, view, model or version that was asked for does not exist yet."""
+    """The table, view, model or version that was named does not exist yet."""
 
     exit_code = 2
 
 
 class NoChampion(NotFound):
-    """No version of the model has passed the gate yet."""
+    """The model has no champion: none of its versions has passed the gate yet."""
 
 
 class TrainingError(HeadwaterError):
-    """A model cannot be trained, judged or used on the data there is."""
+    """A model cannot be trained, evaluated or used with the data that exists."""
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return a hint naming the closest known name, or all of them."""
+    """Return a hint with the known name that is most like ``name``, or with all known names if none is like it."""
     close = get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]!r}?"

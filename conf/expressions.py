@@ -1,4 +1,4 @@
-"""The names that a Spark SQL expression mentions, found without parsing it."""
+"""Which words a Spark SQL expression contains, found without parsing it."""
 
 import re
 
@@ -6,8 +6,8 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def words_of(expression: str) -> set[str]:
-    """Return every word of an expression in lower case: the columns that it reads, functions and keywords among them.
+    """Return every word of an expression: the columns that it reads, and also its functions and keywords.
 
-    Spark's names have no case, so ``Amount`` and ``amount`` are one word.
+    All are in lower case, because ``Amount`` and ``amount`` are the same column to Spark.
     """
     return {word.lower() for word in _WORD.findall(expression)}

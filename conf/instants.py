@@ -1,4 +1,4 @@
-"""Instants: always UTC, written ISO with Z, reckoned in microseconds since 1970."""
+"""Instants are always UTC, written in ISO form with Z, and counted in microseconds since 1970."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -10,11 +10,11 @@ from conf.errors import UsageError
 
 
 def parse_instant(text: str) -> datetime:
-    """Read an ISO date or timestamp; without a zone it is UTC.
+    """Read an ISO date or timestamp; one without a time zone is taken as UTC.
 
     Raises
     ------
-    UsageError : when the text is no instant
+    UsageError : when the text is neither
     """
     try:
         instant = datetime.fromisoformat(text.strip())
@@ -24,22 +24,20 @@ def parse_instant(text: str) -> datetime:
 
 
 def as_utc(instant: datetime) -> datetime:
-    """Return the instant in UTC, taking one without a zone as UTC already."""
+    """Return the instant in UTC; one without a time zone is taken as UTC."""
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def format_instant(instant: datetime) -> str:
-    """Write an instant as ISO with Z, without needless fractions."""
+    """Write an instant in ISO form with Z; fractions of a second only where there are some."""
     return as_utc(instant).isoformat().replace("+00:00", "Z")
 
 
 def instant_to_micros(instant: datetime) -> int:
-    """Return microseconds since 1970-01-01T00:00Z."""
     return (as_utc(instant) - EPOCH) // MICROSECOND
 
 
 def micros_to_instant(micros: int) -> datetime:
-    """Return the instant of microseconds since 1970-01-01T00:00Z."""
     return EPOCH + timedelta(microseconds=micros)
 
 

@@ -1,4 +1,4 @@
-"""The Delta jars and the class archive: which files, where they lie, and whether they are the right ones."""
+"""The Delta jars and the Java class archive: which files they are, where they lie, and whether they are valid."""
 
 import hashlib
 from pathlib import Path
@@ -21,21 +21,19 @@ def jar_paths(folder: Path = JAR_FOLDER) -> tuple[Path, ...]:
 
 
 def wrong_jars(folder: Path = JAR_FOLDER) -> tuple[str, ...]:
-    """Return the names of the jars that are missing, or whose content is not the pinned one."""
-    return tuple(
-        name
-        for name, pinned in JAR_SHA256.items()
-        if not (folder / name).is_file() or hashlib.sha256((folder / name).read_bytes()).hexdigest() != pinned
-    )
+    """Return the names of the jars that are missing, or whose SHA-256 is not the pinned one."""
+    files = [path for path in jar_paths(folder) if path.is_file()]
+    found = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return tuple(name for name, pinned in JAR_SHA256.items() if found.get(name) != pinned)
 
 
 def class_archive(java_version: str, folder: Path = JAR_FOLDER) -> Path:
-    """Where the class archive of this Java and these jars lies; with it (AppCDS) Spark starts in half the time."""
+    """Return where the class archive (AppCDS) for this Java and these jars lies; with it Spark starts faster."""
     return folder / f"headwater-java{java_version}-delta{DELTA_VERSION}.jsa"
 
 
 def find_archive() -> Path | None:
-    """Return the class archive made for the Java that will start, if there is one.
+    """Return the class archive for the Java that Spark will start, or None when it was not made.
 
     Raises
     ------

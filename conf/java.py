@@ -1,4 +1,4 @@
-"""Which Java Spark will start, and how new it is. Standard library only: set-up asks before anything is installed."""
+"""Which Java Spark will start, and its version. Uses only the standard library, as set-up runs it before installing."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ JAVA_HINT = (
 
 
 def java_command(environ: Mapping[str, str]) -> str:
-    """Return the path of the java that Spark's own scripts choose: JAVA_HOME's, else the first on PATH; '' if none."""
+    """Return the path of the java that Spark's scripts use: that of JAVA_HOME, else the first on PATH, else ''."""
     home = environ.get("JAVA_HOME")
     if home:
         command = Path(home) / "bin" / "java"
@@ -23,7 +23,7 @@ def java_command(environ: Mapping[str, str]) -> str:
 
 
 def java_version(environ: Mapping[str, str]) -> str:
-    """Return the full version of that java, such as ``17.0.15``; '' when there is none or it does not run."""
+    """Return the version of the java that Spark will start, such as ``17.0.15``, or '' when none is found or runs."""
     command = java_command(environ)
     if not command:
         return ""
@@ -36,7 +36,7 @@ def java_version(environ: Mapping[str, str]) -> str:
 
 
 def java_problem(version: str, home: str = "") -> str:
-    """Return what is wrong with a Java of this version, or ''. ``home`` is JAVA_HOME, named if it misleads."""
+    """Return why this version of Java cannot be used, or ''. ``home`` is JAVA_HOME, to be named in the message."""
     where = f" under JAVA_HOME={home}" if home else ""
     if not version:
         return f"no Java that runs was found{where or ' on PATH'}"

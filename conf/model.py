@@ -1,4 +1,4 @@
-"""A model declaration: ``conf/models/NAME.yml``, from the spine it is asked about to the gate it must pass."""
+"""A model declaration, ``conf/models/NAME.yml``: spine, label, features, estimator, split, and promotion gate."""
 
 from typing import Any, Literal, Self
 
@@ -14,9 +14,9 @@ SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})
 
 
 class Spine(Declared):
-    """The rows a model is asked about: a silver table, its row key, the instant of the question.
+    """The rows for which a model predicts: a silver table, its row key, and the time of each prediction.
 
-    ``columns`` are expressions over the table, known at that instant, passed along to the model by name.
+    ``columns`` are expressions over the table, known at ``prediction_at``, that the model gets as further inputs.
     The join keys of every feature view must be among the table's columns or ``columns``.
     """
 
@@ -28,10 +28,10 @@ class Spine(Declared):
 
 
 class Label(Declared):
-    """What is to be predicted: an expression over a silver table joined by the spine's key.
+    """What is predicted: an expression over a silver table that is joined by the spine's key.
 
-    ``happened_at`` is when the labelled thing happened; the label is known at the later of that and of the moment
-    its row was known.
+    ``happened_at`` is when the labelled event happened. The label is known from then on, or from when its row was
+    known, whichever is later.
     """
 
     table: Name
@@ -41,7 +41,7 @@ class Label(Declared):
 
 
 class Estimator(Declared):
-    """An import path and its parameters; anything with scikit-learn's ``fit`` and ``predict``."""
+    """The import path and the parameters of a class that has scikit-learn's ``fit`` and ``predict``."""
 
     path: str = ""
     params: dict[str, Any] = {}
@@ -50,7 +50,7 @@ class Estimator(Declared):
 class Split(Declared):
     """The split by time: training before ``split_at - gap``, holdout from ``split_at`` to ``as_of - label_wait``.
 
-    ``split_at`` is an instant, or follows from ``holdout``, the length of the holdout.
+    Either ``split_at`` is given, or ``holdout``, the length of the holdout, from which it follows.
     """
 
     split_at: Instant | None = None
@@ -59,7 +59,7 @@ class Split(Declared):
     label_wait: Duration = Field(default="0", validate_default=True)
 
     @model_validator(mode="after")
-    def _one_of(self) -> Self:
+    def _check_split(self) -> Self:
         if (self.split_at is None) == (self.holdout is None):
             raise ValueError("give either split_at or holdout, not both")
         return self
@@ -74,7 +74,7 @@ class Gate(Declared):
 
 
 class Retraining(Declared):
-    """When a retraining is worth its cost, by the data."""
+    """When changed data calls for a retraining: after ``min_new_rows`` new labels, or after ``max_age``."""
 
     min_new_rows: int = Field(1, ge=1)
     max_age: Duration | None = None
@@ -97,16 +97,19 @@ class ModelDeclaration(Declared):
 
     @model_validator(mode="after")
     def _metrics_fit_task(self) -> Self:
-        known = CLASSIFICATION_METRICS if self.task == "classification" else REGRESSION_METRICS
-        unknown = [name for name in (*self.metrics, self.primary_metric) if name not in known]
+        unknown = [name for name in (*self.metrics, self.primary_metric) if name not in self._task_metrics]
         if unknown:
-            raise ValueError(f"metrics: {', '.join(unknown)} is none of {', '.join(known)} for {self.task}")
+            known = ", ".join(self._task_metrics)
+            raise ValueError(f"metrics: {', '.join(unknown)} is not one of {known}, the metrics for {self.task}")
         return self
 
     @property
+    def _task_metrics(self) -> tuple[str, ...]:
+        return CLASSIFICATION_METRICS if self.task == "classification" else REGRESSION_METRICS
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
-        known = CLASSIFICATION_METRICS if self.task == "classification" else REGRESSION_METRICS
-        return self.metrics or known
+        return self.metrics or self._task_metrics
 
     @property
     def primary_metric(self) -> str:

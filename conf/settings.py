@@ -1,9 +1,9 @@
-"""The settings of a project in one environment: ``conf/base.yml``, then ``conf/ENV.yml``, then the environment.
+"""The settings of a project in one environment, and the only reader of environment variables.
 
-The only reader of environment variables. ``HEADWATER__SECTION__KEY=value`` overrides the setting ``section.key``
-(the value is read as YAML); ``HEADWATER_PROJECT`` and ``HEADWATER_ENV`` stand in for ``--project`` and ``--env``.
-A secret is never written in YAML: ``spark.secrets`` names the Spark property and the environment variable that
-holds its value.
+The settings come from ``conf/base.yml``; ``conf/ENV.yml`` overrides that file, and variables named
+``HEADWATER__SECTION__KEY`` override both (``HEADWATER__SPARK__MASTER=local[4]``; the value is read as YAML).
+``HEADWATER_PROJECT`` and ``HEADWATER_ENV`` are used where ``--project`` and ``--env`` are not given. A secret is never
+written in YAML: ``spark.secrets`` maps a Spark property to the environment variable that holds its value.
 """
 
 import os
@@ -34,7 +34,7 @@ AIRFLOW_FACTS = {
 
 
 class SparkSettings(Declared):
-    """How Spark runs. ``properties`` are Spark's own, and win over what Headwater sets."""
+    """How Spark runs. ``properties`` are Spark properties, which override those that Headwater sets."""
 
     master: str = "local[*]"
     driver_memory: str = "4g"
@@ -45,12 +45,10 @@ class SparkSettings(Declared):
 
     @model_validator(mode="after")
     def _no_secret_in_the_open(self) -> Self:
-        open_secrets = [name for name in self.properties if SECRET_LIKE.search(name)]
-        if open_secrets:
-            raise ValueError(
-                f"properties: {', '.join(open_secrets)} looks like a secret; name under spark.secrets the environment"
-                " variable that holds it"
-            )
+        names = ", ".join(name for name in self.properties if SECRET_LIKE.search(name))
+        if names:
+            hint = "put it into an environment variable and name that variable under spark.secrets"
+            raise ValueError(f"properties: {names} looks like a secret; {hint}")
         return self
 
     @property
@@ -59,17 +57,18 @@ class SparkSettings(Declared):
 
 
 class ServerSettings(Declared):
-    """Where a server of ours listens: always a loopback address here."""
+    """Where a server that Headwater starts listens: always on a loopback address."""
 
     host: Literal["127.0.0.1", "localhost"] = "127.0.0.1"
     port: int = Field(5000, ge=1024, le=65535)
 
 
 class AirflowSettings(ServerSettings):
-    """Where Airflow's UI listens, when the DAGs run, how they fail. A schedule is a cron line in UTC; null is none.
+    """Where Airflow's UI listens, when the DAGs run, and how their tasks are retried.
 
-    ``start_at`` and ``end_at`` bound the scheduled intervals of ``incremental_load``; with ``catchup`` those missed
-    are made up for. ``lease_wait`` is how long a task waits for a writer outside Airflow.
+    A schedule is a cron line in UTC, or null for none. ``incremental_load`` has scheduled intervals from ``start_at``
+    to ``end_at``; with ``catchup`` the missed ones run too. ``lease_wait`` is how long a task waits while a command
+    outside Airflow writes to the lake.
     """
 
     port: int = Field(8080, ge=1024, le=65535)
@@ -90,7 +89,7 @@ class AirflowSettings(ServerSettings):
 
 
 class Settings(Declared):
-    """Everything a job must be told about its surroundings. Paths are URIs, or absolute local paths."""
+    """Where a job finds the lake and its servers, and how Spark runs. Paths are URIs or absolute local paths."""
 
     project: Path
     env: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -104,7 +103,7 @@ class Settings(Declared):
 
     @property
     def tracking(self) -> str:
-        """The tracking URI with its password, for the one module that talks to MLflow; never to be shown."""
+        """The tracking URI with its password, for connecting to MLflow; never show it to the user."""
         return self.tracking_uri.get_secret_value()
 
     @property
@@ -113,11 +112,13 @@ class Settings(Declared):
 
 
 def find_project(named: str | None, start: Path | None = None) -> Path:
-    """Return the project's directory: the one named, else HEADWATER_PROJECT, else the nearest with conf/base.yml.
+    """Return the project's directory: ``named``, else HEADWATER_PROJECT, else the nearest folder with conf/base.yml.
+
+    The search goes upwards from ``start``, by default the current folder.
 
     Raises
     ------
-    UsageError : when there is none
+    UsageError : when no project is found
     """
     named = named or os.environ.get("HEADWATER_PROJECT")
     if named:
@@ -133,7 +134,7 @@ def find_project(named: str | None, start: Path | None = None) -> Path:
 
 
 def env_name(named: str | None) -> str:
-    """Return the environment's name: the one given, else HEADWATER_ENV, else ``local``."""
+    """Return the name of the environment: ``named``, else HEADWATER_ENV, else ``local``."""
     return named or os.environ.get("HEADWATER_ENV") or "local"
 
 
@@ -142,7 +143,7 @@ def load_settings(project: Path, env: str, environ: Mapping[str, str] | None = N
 
     Raises
     ------
-    ConfigError : with every key that is unknown, missing, of the wrong type, or names a variable that is not set
+    ConfigError : names every key that is unknown, missing or of the wrong type, and every secret that is not set
     """
     environ = os.environ if environ is None else environ
     base, overlay = project / "conf" / "base.yml", project / "conf" / f"{env}.yml"
@@ -153,7 +154,7 @@ def load_settings(project: Path, env: str, environ: Mapping[str, str] | None = N
         known = sorted(path.stem for path in base.parent.glob("*.yml") if path.stem != "base")
         raise ConfigError([Problem(str(overlay), "", "does not exist", f"--env is one of: {', '.join(known)}")])
     content = _merge(content, _overrides(environ))
-    content = {key: _placed(value, env, project, key) for key, value in content.items()}
+    content = {key: _resolve(key, value, env, project) for key, value in content.items()}
     settings = build(Settings, {**content, "project": project, "env": env}, str(overlay if overlay.exists() else base))
     unset = [variable for variable in settings.spark.secrets.values() if variable not in environ]
     if unset:
@@ -163,48 +164,45 @@ def load_settings(project: Path, env: str, environ: Mapping[str, str] | None = N
 
 
 def secret_properties(settings: Settings) -> dict[str, str]:
-    """Return the Spark properties whose values come from environment variables. Never log them."""
+    """Return the Spark properties that are secret; their values come from environment variables. Never log them."""
     return {name: os.environ[variable] for name, variable in settings.spark.secrets.items()}
 
 
 def airflow_facts() -> dict[str, str]:
-    """Return by which task of which DAG run this process was started; empty outside Airflow."""
+    """Return which task of which DAG run started this process: dag, dag_run, task, try; empty outside Airflow."""
     return {name: os.environ[variable] for name, variable in AIRFLOW_FACTS.items() if variable in os.environ}
 
 
 def airflow_variables() -> dict[str, str]:
-    """Return the variables, as Airflow's templates, by which a task's process knows who started it."""
+    """Return the variables that ``airflow_facts`` reads, with Airflow templates as values, to set for a task."""
     templates = ("{{ dag.dag_id }}", "{{ run_id }}", "{{ task.task_id }}", "{{ ti.try_number }}")
     return dict(zip(AIRFLOW_FACTS.values(), templates, strict=True))
 
 
 def record_exit_code(code: int) -> None:
-    """Write the exit code of this process to the file that an Airflow task named, if one did."""
-    named = os.environ.get(EXIT_CODE_FILE)
-    if named and Path(named).parent.is_dir():  # in a cluster's deploy mode the folder is on another machine
-        Path(named).write_text(str(code), encoding="ascii")
+    """Write the exit code of this process to the file that the Airflow task has named in a variable, if it has."""
+    file = os.environ.get(EXIT_CODE_FILE)
+    if file and Path(file).parent.is_dir():  # with Spark's deploy mode "cluster" the folder is on another machine
+        Path(file).write_text(str(code), encoding="ascii")
 
 
 def is_submitted() -> bool:
-    """Tell whether spark-submit started this process, so that a JVM with all properties runs already."""
+    """Return whether spark-submit started this process; then a JVM with all Spark properties runs already."""
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def project_variables(settings: Settings) -> dict[str, str]:
-    """Return the variables that stand in for ``--project`` and ``--env``."""
+    """Return the variables that tell another process the project and the environment."""
     return {"HEADWATER_PROJECT": str(settings.project), "HEADWATER_ENV": settings.env}
 
 
 def child_environment(**extra: str) -> dict[str, str]:
-    """Return this process's environment with ``extra`` added, for a process we start."""
+    """Return the variables of this process with ``extra`` added, for a child process."""
     return {**os.environ, **extra}
 
 
 def prepare_libraries() -> None:
-    """Tell libraries, before they are imported, to send no telemetry and to keep their progress to themselves.
-
-    Each entry point calls this once: importing a module of the engine changes nothing around it.
-    """
+    """Stop MLflow from sending telemetry and printing progress; to be called before MLflow is imported."""
     set_environment(
         MLFLOW_DISABLE_TELEMETRY="true",
         MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT="true",
@@ -214,13 +212,13 @@ def prepare_libraries() -> None:
 
 
 def set_environment(**variables: str) -> None:
-    """Set variables that libraries read at import or start; those already set by the user stay."""
+    """Set environment variables that libraries read; variables that the user has set keep their values."""
     for name, value in variables.items():
         os.environ.setdefault(name, value)
 
 
 def use_utc() -> None:
-    """Make UTC this process's time zone, so that no library reads a timestamp as local time."""
+    """Set the time zone of this process to UTC, so that no library takes a timestamp for local time."""
     os.environ["TZ"] = "UTC"
     time.tzset()
 
@@ -245,8 +243,8 @@ def _overrides(environ: Mapping[str, str]) -> dict[str, Any]:
     return result
 
 
-def _placed(value: Any, env: str, project: Path, key: str) -> Any:
-    """Fill in ``{env}`` and make a relative local path absolute, below the project."""
+def _resolve(key: str, value: Any, env: str, project: Path) -> Any:
+    """Fill in ``{env}``, and make relative local paths absolute: they are below the project."""
     if not isinstance(value, str):
         return value
     value = value.replace("{env}", env)

@@ -1,6 +1,6 @@
-"""The Spark properties of an environment, made in one place: the embedded session and spark-submit use the same.
+"""The Spark properties of an environment, made here for the embedded session and for spark-submit alike.
 
-Each setting and its reason: ARCHITECTURE.md, "Settings that matter".
+ARCHITECTURE.md, "Settings that matter", gives the reason for each of them.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ REDACTED = "(?i)secret|password|token|access[.]?key|credential|private|jdbc|sas|
 
 @contextmanager
 def properties_file(settings: Settings) -> Iterator[Path]:
-    """Write the Spark properties, secrets too, to a file that this user alone can read, while the body runs."""
+    """Write the Spark properties and secrets to a file that only this user can read; it is deleted afterwards."""
     properties = spark_properties(settings, find_archive()) | secret_properties(settings)
     with NamedTemporaryFile("w", prefix="headwater-", suffix=".properties", encoding="utf-8") as file:
         file.writelines(f"{name}={_escaped(value)}\n" for name, value in properties.items())
@@ -26,15 +26,10 @@ def properties_file(settings: Settings) -> Iterator[Path]:
 
 
 def spark_properties(settings: Settings, archive: Path | None = None) -> dict[str, str]:
-    """Return every Spark property Headwater sets, without secrets; ``spark.properties`` of the settings win."""
+    """Return every Spark property without the secrets; ``spark.properties`` of the settings override the others."""
     jars = [str(path) for path in jar_paths()]
-    java = [
-        "-Duser.timezone=UTC",
-        "-Xlog:disable",
-        "-Xlog:all=error:stderr",
-        *settings.spark.driver_java_options.split(),
-    ]
-    java.append(f"-Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()}")
+    java = ["-Duser.timezone=UTC", "-Xlog:disable", "-Xlog:all=error:stderr"]
+    java += [*settings.spark.driver_java_options.split(), f"-Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()}"]
     if archive is not None and archive.is_file():
         java.append(f"-XX:SharedArchiveFile={archive}")
     properties: dict[str, str] = {
@@ -69,7 +64,7 @@ def spark_properties(settings: Settings, archive: Path | None = None) -> dict[st
 
 
 def _escaped(value: str) -> str:
-    """Write a value so that Java's Properties read it as it is."""
+    """Escape a value for a properties file of Java."""
     return value.replace("\\", "\\\\").replace("\n", "\\n")
 
 

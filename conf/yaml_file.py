@@ -1,4 +1,4 @@
-"""Reading one YAML file into one frozen model, or into the list of all its mistakes."""
+"""Read a YAML file into a frozen object, or report all mistakes in it at once."""
 
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -14,16 +14,16 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Declared(BaseModel):
-    """The base of everything read from YAML: frozen, and an unknown key is a mistake."""
+    """The base class of everything that is read from YAML: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML in which a key that stands twice is an error, and yes/no/on/off are plain words."""
+    """A safe loader for which a repeated key is an error, and yes, no, on and off are strings (``NO`` is Norway)."""
 
 
-def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _read_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
@@ -33,7 +33,7 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _read_mapping)
 _StrictLoader.yaml_implicit_resolvers = {
     first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -45,7 +45,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ConfigError : file missing, too large, not YAML, a key twice, or not a mapping
+    ConfigError : when the file is missing, too large, not YAML, repeats a key, or is not a mapping
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -54,7 +54,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError([Problem(str(path), "", "does not exist", "create it, or name another --project")]) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(str(path), "", f"is not valid YAML: {error}", "mend the line it names")]) from None
+        raise ConfigError([Problem(str(path), "", f"is not valid YAML: {error}", "fix the line it names")]) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -63,7 +63,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def build(model: type[Model], content: dict[str, Any], file: str) -> Model:
-    """Make a frozen object of a mapping.
+    """Make a frozen object from a mapping.
 
     Raises
     ------

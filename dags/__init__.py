@@ -1,1 +1,1 @@
-"""What Airflow runs: the scheduled jobs, each task of which is one spark-submit of a headwater command."""
+"""The Airflow DAGs. Each of their tasks runs one headwater command under spark-submit."""

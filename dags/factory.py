@@ -1,4 +1,4 @@
-"""The factory of the DAGs: what every DAG and every task takes from a project's conf/, and nothing about data."""
+"""Make the DAGs and their tasks from a project's settings. Reads conf/ only: no table, no MLflow store."""
 
 import logging
 import sys
@@ -8,15 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset
 
-from conf.settings import (
-    ROOT,
-    Settings,
-    airflow_variables,
-    env_name,
-    find_project,
-    load_settings,
-    project_variables,
-)
+from conf.settings import ROOT, Settings, airflow_variables, env_name, find_project, load_settings, project_variables
 from dags.submit import HeadwaterSubmitOperator
 
 JOB = ROOT / "headwater" / "submit" / "job.py"
@@ -28,13 +20,13 @@ THIS_RUN = "{{ dag.dag_id }}/{{ run_id }}"
 
 @dataclass(frozen=True)
 class Deployment:
-    """One project in one environment, and the names of its models."""
+    """A project in one environment, and the names of its models."""
 
     settings: Settings
     models: tuple[str, ...]
 
     def dag(self, dag_id: str, doc_md: str, **when: Any) -> DAG:
-        """Make a DAG, one run of which is active at a time; ``when`` says how it is scheduled."""
+        """Make a DAG of which one run at a time is active; ``when`` holds Airflow's arguments for its schedule."""
         airflow = self.settings.airflow
         return DAG(
             dag_id,
@@ -54,7 +46,9 @@ class Deployment:
         )
 
     def task(self, task_id: str, *words: str, **options: Any) -> HeadwaterSubmitOperator:
-        """Make a task that runs ``headwater WORDS`` under spark-submit; all tasks share the one slot of a pool."""
+        """Make a task that runs ``headwater WORDS``. All tasks share a pool with one slot, so one runs at a time."""
+        python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+        loopback = {"SPARK_LOCAL_IP": "127.0.0.1"} if self.settings.spark.is_local else {}
         return HeadwaterSubmitOperator(
             settings=self.settings,
             task_id=task_id,
@@ -63,13 +57,7 @@ class Deployment:
             connection=CONNECTION,
             name=f"headwater {words[0]}",
             pool=self.settings.airflow.pool,
-            env_vars={
-                "PYSPARK_PYTHON": sys.executable,
-                "PYSPARK_DRIVER_PYTHON": sys.executable,
-                **({"SPARK_LOCAL_IP": "127.0.0.1"} if self.settings.spark.is_local else {}),
-                **project_variables(self.settings),
-                **airflow_variables(),
-            },
+            env_vars={**python, **loopback, **project_variables(self.settings), **airflow_variables()},
             do_xcom_push=False,
             durable=False,
             doc_md=f"`headwater {' '.join(words)}`",
@@ -78,23 +66,23 @@ class Deployment:
 
     @property
     def wait(self) -> str:
-        """The option by which a task waits for a writer outside Airflow."""
+        """The option that lets a command wait while a command outside Airflow writes to the lake."""
         return f"--wait={self.settings.airflow.lease_wait.total_seconds():.0f}"
 
     def named(self, name: str, model: str) -> str:
-        """Return the id of what there is one of for each model: the bare name where there is one model."""
+        """Return ``name`` when the project has one model, and ``<name>_<model>`` when it has several."""
         return name if len(self.models) == 1 else f"{name}_{model}"
 
 
 def read_deployment() -> Deployment:
-    """Read the project that the environment names, else the one this file lies in. Opens no table and no store."""
+    """Read the project that HEADWATER_PROJECT names, else the one in which this file lies."""
     project = find_project(None, start=Path(__file__).parent)
     settings = load_settings(project, env_name(None))
     return Deployment(settings, tuple(sorted(path.stem for path in (project / "conf" / "models").glob("*.yml"))))
 
 
 def explain_failure(context: Any) -> None:
-    """Say in the task's log what failed, why, and where to look further."""
+    """Write into the task's log what failed, why, and which command tells more."""
     task, run = context["ti"], context["run_id"]
     logging.getLogger("headwater").error(
         "headwater: task %s of %s / %s failed for good at try %s: %s\n"

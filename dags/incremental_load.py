@@ -1,33 +1,31 @@
-"""The DAG ``incremental_load``: landing → bronze → silver → gold → scores, one Spark job each, by Airflow's schedule.
+"""The DAG ``incremental_load`` runs on a schedule: landing → bronze → silver → gold → scores, one Spark job each.
 
-Load and materialize take all that is unread, whatever the interval: a missed day heals itself. The interval selects
-only what is scored. An asset event says that gold changed; a gold that did not change is skipped, and says nothing.
+The loading tasks always take everything that was not read yet, so the next run makes up for a missed day. The data
+interval only decides which rows are scored. When gold changed, its task emits an asset event, which starts ``retrain``;
+when gold did not change, the task is skipped and emits none.
 """
 
 from airflow.sdk import CronDataIntervalTimetable
 
 from dags.factory import GOLD, INTERVAL_END, read_deployment
 
-FIRST = 100  # in the queue for the pool's one slot: what is loaded is scored before anything is trained
+FIRST = 100  # the priority for the pool's slot: new data is loaded and scored before a waiting ``retrain`` goes on
 
 deployment = read_deployment()
 settings = deployment.settings.airflow
+cron, wait = settings.incremental_load, deployment.wait
 
 with deployment.dag(
     "incremental_load",
     doc_md=__doc__,
-    schedule=CronDataIntervalTimetable(settings.incremental_load, timezone="UTC")
-    if settings.incremental_load
-    else None,
+    schedule=CronDataIntervalTimetable(cron, timezone="UTC") if cron else None,
     start_date=settings.start_at,
     end_date=settings.end_at,
     catchup=settings.catchup,
 ) as dag:
-    bronze = deployment.task("bronze", "load", "--only=bronze", deployment.wait, priority_weight=FIRST)
-    silver = deployment.task("silver", "load", "--only=silver", deployment.wait, priority_weight=FIRST)
-    gold = deployment.task(
-        "gold", "materialize", "--skip-unchanged", deployment.wait, outlets=[GOLD], priority_weight=FIRST
-    )
+    bronze = deployment.task("bronze", "load", "--only=bronze", wait, priority_weight=FIRST)
+    silver = deployment.task("silver", "load", "--only=silver", wait, priority_weight=FIRST)
+    gold = deployment.task("gold", "materialize", "--skip-unchanged", wait, outlets=[GOLD], priority_weight=FIRST)
     bronze >> silver >> gold
     for model in deployment.models:
         gold >> deployment.task(
@@ -36,7 +34,7 @@ with deployment.dag(
             model,
             f"--as-of={INTERVAL_END}",
             "--skip-unchanged",
-            deployment.wait,
+            wait,
             trigger_rule="none_failed",
             priority_weight=FIRST,
         )

@@ -1,4 +1,4 @@
-"""The DAG ``maintenance``: compact what has gathered small files, mark MLflow runs that nobody will end."""
+"""The DAG ``maintenance``: compact tables that have many small files, and mark MLflow runs whose process is gone."""
 
 from airflow.sdk import CronTriggerTimetable
 

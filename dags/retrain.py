@@ -1,7 +1,7 @@
-"""The DAG ``retrain``: when gold changed, and by schedule: clean data? → worth it? → train → gate → score.
+"""The DAG ``retrain`` runs when gold changed and on a schedule: clean_data → decide → train → promote → score.
 
-Airflow starts it for the asset; the data decides. ``clean_data`` fails when the last load failed or a layer lags
-behind; ``decide`` ends as skipped, and all after it, when nothing that matters has changed.
+``clean_data`` fails when the last load failed or a table has not read all of its source. ``decide`` skips itself and
+the tasks after it when the data does not call for a retraining. ``promote`` compares the new model with the champion.
 """
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable

@@ -1,4 +1,4 @@
-"""How Airflow submits a Headwater job to Spark: with the properties of conf/, and exit codes that say what to do."""
+"""The Airflow operator that submits a Headwater command to Spark and acts on its exit code."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,10 +18,10 @@ from conf.spark_properties import properties_file
 
 
 class HeadwaterSubmitOperator(SparkSubmitOperator):
-    """SparkSubmitOperator that reads conf/ when it runs. Exit code 2 fails without a retry, 99 skips the task.
+    """A SparkSubmitOperator: exit code 2 of the command fails the task without a retry, 99 skips it.
 
-    The job writes its exit code to a file that the operator names: the operator itself learns only that spark-submit
-    failed.
+    The command writes its exit code into a file that the operator names, because from spark-submit the operator learns
+    only that it failed. The Spark properties are read from conf/ when the task runs.
     """
 
     def __init__(self, *, settings: Settings, connection: str, **kwargs: Any) -> None:
@@ -47,12 +47,10 @@ class HeadwaterSubmitOperator(SparkSubmitOperator):
                 raise
 
     def _require_connection(self) -> None:
-        """Fail where the connection is missing: the operator would take that for a Spark on YARN."""
+        """Fail when the connection is missing; without it, SparkSubmitOperator would submit to YARN."""
         try:
             BaseHook.get_connection(self._connection)
         except AirflowNotFoundException as error:
-            make = (
-                f"airflow connections add {self._connection} --conn-type spark"
-                f" --conn-host '{self._settings.spark.master}'"
-            )
-            raise AirflowFailException(f"there is no connection {self._connection}; make it: {make}") from error
+            make = f"airflow connections add {self._connection} --conn-type spark --conn-host"
+            message = f"there is no connection {self._connection}; make it: {make} '{self._settings.spark.master}'"
+            raise AirflowFailException(message) from error

@@ -1,4 +1,4 @@
-"""What a feature is. Definitions say ``from features import Entity, FeatureView, Aggregation, FeatureService``."""
+"""Declaring and computing features. Definitions import what they need from here: ``from features import Entity``."""
 
 from features.definitions import Aggregation, Entity, FeatureService, FeatureView
 

@@ -1,13 +1,13 @@
-"""What a user declares about features, as frozen objects in the field's own words. No Spark, no IO, no clock.
+"""The objects with which a user declares features: entities, aggregations, feature views and feature services.
 
-A *windowed* view aggregates the events of an entity over windows that end at the points of a hop grid; a
-*latest-value* view takes columns of the entity's newest event on the same grid. Durations are written ``7d``,
-``12h``, ``15m``.
+A *windowed* view (``aggregations``) aggregates the events of an entity over windows, such as the mean delay of the
+last 7 days. A *latest-value* view (``fields``) takes columns of the entity's newest event. The values of both change
+only at the points of a hop grid (``features.grid``). Durations are written ``7d``, ``12h``, ``15m``.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from conf.durations import format_duration, parse_duration, to_micros
@@ -22,7 +22,7 @@ def _check_name(kind: str, name: str) -> None:
         raise ValueError(f"{kind} {name!r}: a name has lower-case letters, digits and _, and begins with a letter")
 
 
-def _tuple(kind: str, values: object) -> tuple[str, ...]:
+def _names(kind: str, values: object) -> tuple[str, ...]:
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise ValueError(f"{kind} is a list of names, not {values!r}")
     return tuple(values)
@@ -30,21 +30,21 @@ def _tuple(kind: str, values: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Entity:
-    """What features describe. ``join_keys`` are the columns that identify one, in the source and in the spine."""
+    """A thing that features describe, such as an airline. The ``join_keys`` identify it in the source and the spine."""
 
     name: str
     join_keys: Sequence[str]
 
     def __post_init__(self) -> None:
         _check_name("entity", self.name)
-        object.__setattr__(self, "join_keys", _tuple(f"entity {self.name}: join_keys", self.join_keys))
+        object.__setattr__(self, "join_keys", _names(f"entity {self.name}: join_keys", self.join_keys))
         if not self.join_keys or len(set(self.join_keys)) != len(self.join_keys):
             raise ValueError(f"entity {self.name}: join_keys are one or more different columns")
 
 
 @dataclass(frozen=True)
 class Aggregation:
-    """One function of one column over several windows: one feature a window."""
+    """One function of one column over several windows; each window gives one feature."""
 
     column: str
     function: str
@@ -53,8 +53,8 @@ class Aggregation:
     def __post_init__(self) -> None:
         _check_name("aggregation of column", self.column)
         if self.function not in FUNCTIONS:
-            raise ValueError(f"aggregation {self.function!r} of {self.column}: known are {', '.join(FUNCTIONS)}")
-        object.__setattr__(self, "windows", _tuple(f"aggregation of {self.column}: windows", self.windows))
+            raise ValueError(f"aggregation of {self.column}: {self.function!r} is not one of {', '.join(FUNCTIONS)}")
+        object.__setattr__(self, "windows", _names(f"aggregation of {self.column}: windows", self.windows))
         if not self.windows:
             raise ValueError(f"aggregation of {self.column}: give at least one window, such as '7d'")
 
@@ -75,11 +75,11 @@ class FeatureView:
     ----------
     source : the silver table
     event_at : the source's column that says when the event happened; by default the contract's
-    where : a Spark SQL condition on the source's columns, asked of the version of a row that stands
+    where : a Spark SQL condition on the source's columns; only rows whose current version satisfies it are events
     aggregations, fields : exactly one of them; ``fields`` makes it a latest-value view
-    hop : length of a step of the grid; divides a day
-    available_after : how long after ``feature_at`` a value may be used
-    ttl : of a latest-value view, how old its event may be at the time of use
+    hop : the distance between grid points; divides a day
+    available_after : how long after ``feature_at`` a value may first be used
+    ttl : in a latest-value view, how old the event may be when its value is used; older ones give NULL
     """
 
     name: str
@@ -95,33 +95,33 @@ class FeatureView:
     description: str = ""
 
     def __post_init__(self) -> None:
+        view = f"feature view {self.name}"
         _check_name("feature view", self.name)
-        _check_name(f"feature view {self.name}: source", self.source)
+        _check_name(f"{view}: source", self.source)
         object.__setattr__(self, "aggregations", tuple(self.aggregations))
-        object.__setattr__(self, "fields", _tuple(f"feature view {self.name}: fields", self.fields))
+        object.__setattr__(self, "fields", _names(f"{view}: fields", self.fields))
         if bool(self.aggregations) == bool(self.fields):
-            raise ValueError(f"feature view {self.name}: give either aggregations or fields")
+            raise ValueError(f"{view}: give either aggregations or fields")
         hop = self._duration("hop", self.hop)
         self._duration("available_after", self.available_after)
         if hop <= timedelta(0) or DAY % hop:
-            raise ValueError(f"feature view {self.name}: hop {self.hop} does not divide a day")
+            raise ValueError(f"{view}: hop {self.hop} does not divide a day")
         for window in self.windows:
             if window <= timedelta(0) or window % hop:
                 raise ValueError(
-                    f"feature view {self.name}: window {format_duration(window)} is not a whole number of hops"
-                    f" of {self.hop}"
+                    f"{view}: window {format_duration(window)} is not a whole number of hops of {self.hop}"
                 )
         if self.ttl is not None:
             self._duration("ttl", self.ttl)
             if self.aggregations:
-                raise ValueError(f"feature view {self.name}: ttl is for latest-value views; a window forgets by itself")
+                raise ValueError(f"{view}: ttl is for latest-value views; a windowed view forgets by its windows")
         names = self.feature_names
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"feature view {self.name}: {', '.join(twice)} is declared twice")
+            raise ValueError(f"{view}: {', '.join(twice)} is declared twice")
         reserved = {"feature_at", "available_at", *self.entity.join_keys} & set(names)
         if reserved:
-            raise ValueError(f"feature view {self.name}: {', '.join(sorted(reserved))} cannot be a feature's name")
+            raise ValueError(f"{view}: {', '.join(sorted(reserved))} cannot be a feature's name")
 
     def _duration(self, what: str, text: str) -> timedelta:
         try:
@@ -135,7 +135,7 @@ class FeatureView:
 
     @property
     def windows(self) -> tuple[timedelta, ...]:
-        """The different windows, shortest first; none for a latest-value view."""
+        """All distinct windows, shortest first; empty for a latest-value view."""
         return tuple(sorted({window for aggregation in self.aggregations for window in aggregation.durations}))
 
     @property
@@ -144,7 +144,7 @@ class FeatureView:
 
     @property
     def value_columns(self) -> tuple[str, ...]:
-        """The source's columns that the view reads as values, each once."""
+        """The source's columns that the view aggregates or takes, each once."""
         return tuple(self.fields) or tuple(dict.fromkeys(aggregation.column for aggregation in self.aggregations))
 
     @property
@@ -161,21 +161,21 @@ class FeatureView:
 
     @property
     def reach_micros(self) -> int | None:
-        """For how long after the end of its hop an event can matter; None: for ever."""
+        """How long an event still counts after the end of its hop: the longest window; None: for ever."""
         return to_micros(self.windows[-1]) if self.windows else None
 
     def column_of(self, feature: str) -> str:
-        """Return the column a feature has in a training set, where features of several views stand together."""
+        """Return the name of a feature's column in a training set, which joins the features of several views."""
         return f"{self.name}__{feature}"
 
 
 @dataclass(frozen=True)
 class FeatureService:
-    """The features a model uses, by view. A training set's columns are named ``<view>__<feature>``."""
+    """The feature views that a model uses. A training set's columns are named ``<view>__<feature>``."""
 
     name: str
     features: Sequence[FeatureView]
-    description: str = field(default="")
+    description: str = ""
 
     def __post_init__(self) -> None:
         _check_name("feature service", self.name)

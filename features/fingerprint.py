@@ -1,28 +1,26 @@
-"""The fingerprint of a feature view: a hash of everything that its values follow from.
+"""The fingerprint of a feature view: a hash of every declaration that decides the view's values.
 
-A feature table carries it; rows made under another fingerprint mean something else and are never mixed with it. Of
-the contract it covers the event time, the known time, the key, the order, and how each column that is read is made,
-back to the raw columns and the maps; not names of files, descriptions, or columns that no one reads.
+It is stored with the feature table. When the declarations change so that the fingerprint differs, the table is built
+anew, and rows of the two meanings are never mixed. From the contract it covers the event time, the known time, the
+key, the order, and the expressions of the columns that the view reads, back to the raw columns and maps. It leaves
+out what changes no value: file names, descriptions, and columns that the view does not read.
 """
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from conf.contract import Contract, KnownColumn, Lag
 from conf.durations import to_micros
+from conf.expressions import words_of
 from features.definitions import FeatureView
 
-# Raised when the same declaration begins to give other rows.
+# Add 1 when a change of the code makes the same declarations give other rows.
 MEANING = 1
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def fingerprint(view: FeatureView, contract: Contract) -> str:
-    """Return the SHA-256, as 64 hex digits, of the view's meaning as canonical JSON."""
+    """Return a SHA-256 as 64 hex digits."""
     text = json.dumps(_meaning(view, contract), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -30,7 +28,7 @@ def fingerprint(view: FeatureView, contract: Contract) -> str:
 def _meaning(view: FeatureView, contract: Contract) -> dict[str, Any]:
     event_at = view.event_at or contract.event_at
     where = (view.where or "").strip()
-    read = {event_at, *view.entity.join_keys, *view.value_columns, *contract.key, *contract.order_by, *_words(where)}
+    read = {event_at, *view.entity.join_keys, *view.value_columns, *contract.key, *contract.order_by, *words_of(where)}
     if isinstance(contract.known_at, KnownColumn):
         read.add(contract.known_at.column)
     if isinstance(contract.known_at, Lag):
@@ -53,13 +51,16 @@ def _meaning(view: FeatureView, contract: Contract) -> dict[str, Any]:
 
 
 def _contract_meaning(contract: Contract, read: set[str]) -> dict[str, Any]:
-    """What decides the rows and the columns read; expressions see the columns above them, the maps, the raw columns."""
+    """Return the part of the contract that decides the columns in ``read``.
+
+    An expression may use columns declared above it, so the columns are visited from the last to the first.
+    """
     words = {word.lower() for word in read}
     columns: dict[str, list[str]] = {}
     for column in reversed(contract.columns):
         if column.name in words:
             columns[column.name] = [column.type, column.expr.strip()]
-            words |= _words(column.expr)
+            words |= words_of(column.expr)
     return {
         "columns": columns,
         "maps": {name: entries for name, entries in contract.maps.items() if name in words},
@@ -74,14 +75,7 @@ def _contract_meaning(contract: Contract, read: set[str]) -> dict[str, Any]:
 def _known_at(contract: Contract) -> list[str | int]:
     known_at = contract.known_at
     if isinstance(known_at, Lag):
-        lag: timedelta = known_at.after_event
-        return ["after_event", contract.event_at, to_micros(lag)]
+        return ["after_event", contract.event_at, to_micros(known_at.after_event)]
     if isinstance(known_at, KnownColumn):
         return ["column", known_at.column]
     return [known_at, contract.landing.delivered] if known_at == "delivered" else [known_at]
-
-
-def _words(text: str) -> set[str]:
-    """Return the words of an expression, a superset of the names it reads; Spark's names have no case."""
-    found: Iterable[str] = _WORD.findall(text)
-    return {word.lower() for word in found}

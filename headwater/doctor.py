@@ -1,6 +1,6 @@
-"""What is wrong on this machine, and how to mend it: one check each for all that a job needs around it.
+"""What is wrong on this machine, and how to mend it: one check for each thing that a job needs, such as Java or a port.
 
-A check looks and changes nothing. It says what it found; when that is not good enough, also what to do.
+A check changes nothing. It says what it found and, if a job cannot run with that, what to do.
 """
 
 import importlib.metadata
@@ -30,7 +30,7 @@ OLDEST_PYTHON = (3, 11)
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found; ``fix`` is empty when there is nothing to mend."""
+    """What one check found. ``fix`` is empty if there is nothing to mend."""
 
     name: str
     ok: bool
@@ -40,7 +40,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All checks, and where the data of this environment lies: local paths absolute and without scheme."""
+    """All checks, and where the data of this environment lies. Local paths are absolute and have no scheme."""
 
     lake: str
     landing: str
@@ -56,7 +56,7 @@ class Diagnosis:
 
 
 def diagnose(settings: Settings) -> Diagnosis:
-    """Look at everything a job of this environment needs; takes some seconds, starts no Spark session."""
+    """Check everything that a job of this environment needs, in some seconds. No Spark session is started."""
     checks = (
         check_python(),
         check_java(),
@@ -91,12 +91,12 @@ def check_java() -> Check:
 
 
 def check_spark_home() -> Check:
-    """SPARK_HOME wins over the installed package: one of another version breaks Spark in ways hard to read."""
-    ours = Path(pyspark.__file__).parent
+    """Refuse a SPARK_HOME of another Spark: Spark's scripts would use it, and fail with errors that do not say why."""
+    installed = Path(pyspark.__file__).parent
     named = child_environment().get("SPARK_HOME")
-    if named and Path(named).resolve() != ours.resolve():
+    if named and Path(named).resolve() != installed.resolve():
         return Check("spark", False, f"SPARK_HOME={named} is not the Spark installed here", "unset SPARK_HOME")
-    return Check("spark", True, f"{pyspark.__version__} in {ours}")
+    return Check("spark", True, f"{pyspark.__version__} in {installed}")
 
 
 def check_jars(folder: Path) -> Check:
@@ -108,7 +108,7 @@ def check_jars(folder: Path) -> Check:
 
 
 def check_class_archive(settings: Settings) -> Check:
-    """Never a failure: without the archive everything works, and a session starts more slowly."""
+    """Look for the archive that makes a session start faster. All works without it, so this check never fails."""
     version = java_version(child_environment())
     archive = class_archive(version)
     others = [path.name for path in archive.parent.glob("*.jsa") if path != archive]
@@ -121,10 +121,10 @@ def check_class_archive(settings: Settings) -> Check:
 
 
 def check_packages() -> Check:
-    """The pins of pyproject.toml against what is installed."""
+    """Compare the installed packages with the pins of pyproject.toml."""
     wrong = []
     required = [Requirement(line) for line in importlib.metadata.requires("headwater") or ()]
-    pins = [pin for pin in required if pin.marker is None or pin.marker.evaluate({"extra": ""})]
+    pins = [pin for pin in required if pin.marker is None or pin.marker.evaluate({"extra": ""})]  # not the dev extra
     for pin in pins:
         found = _installed(pin.name)
         if not found or not pin.specifier.contains(found, prereleases=True):
@@ -138,13 +138,11 @@ def check_packages() -> Check:
 
 
 def check_folder(name: str, path: str, is_written: bool) -> Check:
-    """A folder that is there or can be made, with disk to spare; what is not local is not looked at."""
+    """Check that a folder exists or can be made, and that its disk has room. Remote folders are not checked."""
     if "://" in path:
         return Check(name, True, f"{path} (not on this machine, not looked at)")
     fix = f"choose another place: HEADWATER__{name.upper()}=…, or {name} in conf/"
-    folder = Path(path)
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
+    folder = next(place for place in (Path(path), *Path(path).parents) if place.exists())  # the folder or one above it
     if not folder.is_dir():
         return Check(name, False, f"{path}: {folder} is not a folder", fix)
     if (is_written or folder != Path(path)) and not _can_write(folder):
@@ -158,11 +156,11 @@ def check_folder(name: str, path: str, is_written: bool) -> Check:
 
 
 def check_server_port(server: ServerSettings, section: str) -> Check:
-    """The port of a server of ours is free, or such a server answers there."""
+    """Check that a server's port is free, or that such a server answers there already."""
     found = check_port(server, section)
     name = "port" if section == "mlflow" else f"{section}_port"
-    is_usable = found.is_free or found.is_ours
-    return Check(name, is_usable, found.detail, "" if is_usable else found.fix)
+    is_good = found.is_free or found.is_ours
+    return Check(name, is_good, found.detail, "" if is_good else found.fix)
 
 
 def check_time_zone() -> Check:
@@ -186,7 +184,7 @@ def _can_write(folder: Path) -> bool:
 
 
 def _tracking_folder(tracking_uri: str) -> str:
-    """Return the folder in which a local tracking store keeps its files; the URI of any other."""
+    """Return the folder of a local tracking store, or the URI of a store on another machine."""
     if tracking_uri.startswith("sqlite:///"):
         return str(Path(tracking_uri.removeprefix("sqlite:///")).parent)
     return tracking_uri.removeprefix("file://")

@@ -1,4 +1,4 @@
-"""What a command on the lake begins with: a Spark session, and for a writer the lease and a row in the journal."""
+"""What a command on a lake needs: a Spark session and, if it writes, the lake's lease and a row in the journal."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,25 +20,21 @@ from training.model_job import ModelJob
 
 @dataclass
 class LakeJob:
-    """One command at work on a lake. What it did, ``outcome`` and ``tables``, it sets for the journal."""
+    """One run of a command on a lake. The command sets ``outcome``, and the journal records it with ``tables``."""
 
     project: Project
     lake: Lake
     run: RunFacts
+    tables: Sequence[str] = ()  # the names of the tables, views or models that the command is for
     outcome: Outcome | None = None
-    tables: Sequence[str] = ()
+
+    def on_model(self, model: str) -> ModelJob:
+        return ModelJob(self.project, self.lake, model, self.run)
 
 
 @contextmanager
-def open_for_reading(options: Options, project: Project, name: str) -> Iterator[LakeJob]:
-    """Open a session for a command that writes nothing. ``name`` is the command."""
-    with _open_session(options, project, name) as job:
-        yield job
-
-
-@contextmanager
-def open_for_writing(options: Options, project: Project, name: str) -> Iterator[LakeJob]:
-    """Open a session, hold the lake's lease while the body runs, and enter into the journal how the job ended.
+def open_for_writing(options: Options, project: Project, command: str, tables: Sequence[str] = ()) -> Iterator[LakeJob]:
+    """Open a session, hold the lake's lease while the body runs, and write to the journal how the job ended.
 
     Raises
     ------
@@ -46,22 +42,17 @@ def open_for_writing(options: Options, project: Project, name: str) -> Iterator[
     LeaseLost : when the JVM ended before the job did
     """
     check_free(project.settings, options.wait_seconds)
-    with _open_session(options, project, name) as job, hold_lake(job, options.wait_seconds):
+    with open_for_reading(options, project, command) as job, hold_lake(job, options.wait_seconds):
+        job.tables = tables
         yield job
 
 
 @contextmanager
 def hold_lake(job: LakeJob, wait_seconds: float) -> Iterator[None]:
-    """Hold the lake's lease while the body runs, and enter into the journal how the job ended.
-
-    Raises
-    ------
-    LakeBusy : when another process writes to the lake
-    LeaseLost : when the JVM ended before the job did
-    """
+    """Hold the lease and write the journal as ``open_for_writing`` does, for a job whose session is open already."""
     lake = job.lake
-    with hold_lease(lake.spark, lake.settings, wait_seconds, job.run) as died:
-        killed = killed_run(died) if died else None
+    with hold_lease(lake.spark, lake.settings, wait_seconds, job.run) as dead_holder:
+        killed = killed_run(dead_holder) if dead_holder else None
         if killed is not None:
             write_journal(lake, killed, job.run)
         try:
@@ -80,11 +71,12 @@ def hold_lake(job: LakeJob, wait_seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def _open_session(options: Options, project: Project, name: str) -> Iterator[LakeJob]:
+def open_for_reading(options: Options, project: Project, command: str) -> Iterator[LakeJob]:
+    """Open a session for a command that writes nothing. A session that was open before stays open afterwards."""
     is_ours = not has_session()
-    run = RunFacts.begin(name)
+    run = RunFacts.begin(command)
     task = "/".join(fact for fact in (run.dag, run.dag_run, run.task) if fact)
-    app_name = f"headwater {name}" + (f" · {task} · try {run.try_number}" if task else "")
+    app_name = f"headwater {command}" + (f" · {task} · try {run.try_number}" if task else "")
     with stderr.status("starting Spark"):
         spark = open_session(project.settings, app_name, options.is_verbose)
     try:
@@ -95,11 +87,3 @@ def _open_session(options: Options, project: Project, name: str) -> Iterator[Lak
             with suppress(LeaseLost):
                 check_lease(spark)
                 close_session()
-
-
-@contextmanager
-def open_model_job(options: Options, project: Project, model: str, name: str) -> Iterator[tuple[LakeJob, ModelJob]]:
-    """Hold the lake's lease while the body runs; the journal will name the model. ``name`` is the command."""
-    with open_for_writing(options, project, name) as lake_job:
-        lake_job.tables = [model]
-        yield lake_job, ModelJob(project, lake_job.lake, model, lake_job.run)

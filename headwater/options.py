@@ -1,4 +1,4 @@
-"""The options that every command takes, and the project that they name."""
+"""The options that stand before a command, and the project that they choose."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from pipelines.project.project import Project, load_project
 
 @dataclass(frozen=True)
 class Options:
-    """Which project, in which environment; how long to wait for another writer; whether to show everything."""
+    """Which project, in which environment; how long to wait for another writer; whether to show all warnings."""
 
     project: str | None = None
     env: str | None = None

@@ -1,4 +1,4 @@
-"""How results are shown: a table or one JSON document on stdout, progress and messages on stderr."""
+"""How results are printed: a table or one JSON document on stdout, progress and messages on stderr."""
 
 import csv
 import dataclasses
@@ -18,11 +18,11 @@ from conf.durations import format_duration
 from conf.instants import format_instant
 
 stderr = Console(stderr=True, highlight=False)
-LEAST_WIDTH_OF_A_PIPE = 180
+MIN_WIDTH_IN_A_PIPE = 180
 
 
 def say(message: str) -> None:
-    """Tell the user what is being done now."""
+    """Tell the user what the command does now."""
     if stderr.is_terminal:
         stderr.print(f"[dim]· {message}[/dim]")
     else:
@@ -30,7 +30,7 @@ def say(message: str) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Turn a value into one that JSON has: an instant becomes ISO with Z, a duration ``7d``, a decimal its text."""
+    """Turn a value into one that JSON has: an instant into ISO with Z, a duration into ``7d``, a decimal into text."""
     match value:
         case Enum():
             return value.value
@@ -56,7 +56,6 @@ def plain(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document and nothing else."""
     sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
 
 
@@ -64,24 +63,24 @@ def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print rows as CSV. Text that a spreadsheet would run as a formula gets a quote mark in front."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([["" if value is None else _harmless(value) for value in row] for row in rows])
+    writer.writerows([["" if value is None else _escape_formula(value) for value in row] for row in rows])
 
 
 def print_line(text: str) -> None:
-    """Print one line of a result."""
     Console(highlight=False).print(text, markup=False, soft_wrap=True)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
-    """Print rows as a table under its title. A pipe gets lines as wide as the table needs, a terminal folds them."""
+    """Print rows as a table under its title, as wide as the terminal, in a pipe at least ``MIN_WIDTH_IN_A_PIPE``."""
     table = Table(header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
+    for place, name in enumerate(columns):
+        is_number = all(isinstance(row[place], int | float | Decimal | None) for row in rows)
+        table.add_column(name, overflow="fold", justify="right" if is_number and rows else "left")
     for row in rows:
-        table.add_row(*["" if value is None else _shown(value) for value in row])
+        table.add_row(*["" if value is None else _format_cell(value) for value in row])
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = max(console.width, LEAST_WIDTH_OF_A_PIPE)
+        console.width = max(console.width, MIN_WIDTH_IN_A_PIPE)
     if title:
         print_line(title)
     console.print(table)
@@ -90,18 +89,18 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
 def without_empty_columns(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], kept: Sequence[str]
 ) -> tuple[list[str], list[list[Any]]]:
-    """Leave out the columns in which no row has anything but nothing and 0, unless they are among ``kept``."""
+    """Leave out the columns that are empty or 0 in every row, unless they are among ``kept``."""
     shown = [place for place, name in enumerate(columns) if name in kept or any(row[place] for row in rows)]
     return [columns[place] for place in shown], [[row[place] for place in shown] for row in rows]
 
 
-def _shown(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     simple = plain(value)
     if isinstance(simple, float):
         return f"{simple:.6g}"
     return json.dumps(simple, ensure_ascii=False) if isinstance(simple, (dict, list)) else str(simple)
 
 
-def _harmless(value: Any) -> Any:
+def _escape_formula(value: Any) -> Any:
     is_formula = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
     return f"'{value}" if is_formula else plain(value)

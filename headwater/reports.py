@@ -1,14 +1,14 @@
-"""What jobs report, as tables for the terminal and as JSON documents."""
+"""The reports of jobs, printed as tables for the terminal or turned into JSON documents."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from headwater.output import print_line, print_table, stderr, without_empty_columns
 from pipelines.delta.commit import Commit, combine_outcomes
 
 if TYPE_CHECKING:
-    from pipelines.delta.commit import Outcome
     from pipelines.gold.write_view import GoldReport
     from pipelines.load import TableLoad
     from pipelines.operations.maintenance import Compaction
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from training.scoring.score import ScoreReport
     from training.train import TrainReport
 
-# What becomes of a row of the spine, by its fate in a training set.
+# What a training set does with a row of the spine.
 FATES_IN_WORDS = {
     "training": "train the model",
     "holdout": "judge it (the holdout)",
@@ -32,18 +32,16 @@ FATES_IN_WORDS = {
 
 @dataclass(frozen=True)
 class RetrainReport:
-    """What was decided, and the training that followed from it, if any."""
+    """The decision, and the training that followed it, if any."""
 
     decision: "Decision"
     training: "TrainReport | None"
 
 
 def load_json(loads: Sequence["TableLoad"]) -> dict[str, Any]:
-    """Return what a load did, by table."""
     tables: dict[str, Any] = {}
-    ledgers: list[Commit] = []
+    ledgers = [done.ledger for done in loads]
     for done in loads:
-        ledgers.append(done.ledger)
         if done.bronze is not None:
             b = done.bronze
             tables[f"bronze.{done.table}"] = commit_json(b.commit) | {
@@ -65,16 +63,11 @@ def load_json(loads: Sequence["TableLoad"]) -> dict[str, Any]:
 
 
 def commit_json(commit: Commit) -> dict[str, Any]:
-    """Return the versions and the outcome of a commit."""
-    return {
-        "version_before": commit.version_before,
-        "version_after": commit.version_after,
-        "outcome": commit.outcome,
-    }
+    return {"version_before": commit.version_before, "version_after": commit.version_after, "outcome": commit.outcome}
 
 
 def print_loads(loads: Sequence["TableLoad"]) -> None:
-    """Print one row for each table: its files, what became of its rows, and the outcome."""
+    """Print one row for each table: how many files came, how many of their rows silver took, and the outcome."""
     columns = ("table", "files", "new", "again", "refused", "accepted", "quarantined", "superseded", "repeated",
                "outcome", "seconds")  # fmt: skip
     rows = []
@@ -89,7 +82,6 @@ def print_loads(loads: Sequence["TableLoad"]) -> None:
 
 
 def gold_json(reports: Sequence["GoldReport"]) -> dict[str, Any]:
-    """Return what a materialization did, by table."""
     tables = {
         f"gold.{r.view}": commit_json(r.commit) | {
             "through": r.through, "is_full": r.is_full, "rows_written": r.commit.rows_written,
@@ -103,16 +95,14 @@ def gold_json(reports: Sequence["GoldReport"]) -> dict[str, Any]:
 def print_gold(reports: Sequence["GoldReport"]) -> None:
     """Print one row for each view. ``on time`` and ``too late`` are shares of the events that were counted."""
     columns = ("view", "through", "rows", "restated", "on time", "too late", "outcome")
-    shares = [[None if x is None else f"{x:.2%}" for x in (r.share_on_time, r.share_too_late)] for r in reports]
-    rows = [
-        (r.view, f"{r.through:%Y-%m-%d %H:%M}", r.commit.rows_written, r.rows_restated, *pair, r.commit.outcome)
-        for r, pair in zip(reports, shares, strict=True)
-    ]
+    rows = []
+    for r in reports:
+        shares = [None if share is None else f"{share:.2%}" for share in (r.share_on_time, r.share_too_late)]
+        rows.append((r.view, _minute(r.through), r.commit.rows_written, r.rows_restated, *shares, r.commit.outcome))
     print_table(*without_empty_columns(columns, rows, kept=("view", "through", "rows", "outcome")))
 
 
 def print_training_set(document: Mapping[str, Any]) -> None:
-    """Print what a training set is made of: its instants, its rows, its tables."""
     shown = {name: document[name] for name in ("as_of", "split_at", "train_until", "holdout_until", "content_hash")}
     tables = {f"{pin['layer']}.{pin['name']}": f"version {pin['version']}" for pin in document["tables"]}
     print_table(("training set", document["model"]), [*shown.items(), *tables.items()])
@@ -120,7 +110,7 @@ def print_training_set(document: Mapping[str, Any]) -> None:
 
 
 def print_training(report: "TrainReport") -> None:
-    """Print a training: what became of the rows, the metrics side by side, and what the gate decided."""
+    """Print what the training used each spine row for, the metrics side by side, and what the gate decided."""
     print_line(f"{report.model} version {report.version}")
     _print_fates(report.rows)
     sides = ("holdout", "baseline", "champion")
@@ -133,13 +123,11 @@ def print_training(report: "TrainReport") -> None:
 
 def _print_fates(rows: Mapping[str, int]) -> None:
     order = list(FATES_IN_WORDS)
-    print_table(
-        ("rows", "of the spine"), [(rows[fate], FATES_IN_WORDS[fate]) for fate in sorted(rows, key=order.index)]
-    )
+    shown = [(rows[fate], FATES_IN_WORDS[fate]) for fate in sorted(rows, key=order.index)]
+    print_table(("rows", "of the spine"), shown)
 
 
 def print_gate(report: "PromoteReport") -> None:
-    """Print what the gate decided, and why."""
     champion = f"champion is version {report.champion}" if report.champion is not None else "there is no champion"
     print_line(f"{report.model} version {report.version}: {report.step}; {champion}")
     if report.verdict:
@@ -147,16 +135,14 @@ def print_gate(report: "PromoteReport") -> None:
 
 
 def print_retraining(report: RetrainReport) -> None:
-    """Print the decision and, where it led to one, the training."""
     decision = report.decision
-    word = "due" if decision.is_due else "not due"
-    print_table(("model", "as of", "retraining", "reason"), [(decision.model, decision.as_of, word, decision.reason)])
+    due = "due" if decision.is_due else "not due"
+    print_table(("model", "as of", "retraining", "reason"), [(decision.model, decision.as_of, due, decision.reason)])
     if report.training is not None:
         print_training(report.training)
 
 
 def score_json(report: "ScoreReport") -> dict[str, Any]:
-    """Return what a scoring did."""
     commit, interval = report.commit, report.interval
     return {
         "model": report.model, "outcome": commit.outcome, "version": report.version, "run_id": report.run_id,
@@ -166,30 +152,23 @@ def score_json(report: "ScoreReport") -> dict[str, Any]:
 
 
 def print_score(report: "ScoreReport") -> None:
-    """Print a scoring in one row."""
     commit, interval = report.commit, report.interval
-    since, until, as_of = (
-        None if at is None else f"{at:%Y-%m-%d %H:%M}" for at in (interval.since, interval.until, interval.as_of)
-    )
     print_line(f"{report.table}: scored by version {report.version}")
-    row = (since, until, as_of, commit.rows_inserted, commit.outcome)
+    since = None if interval.since is None else _minute(interval.since)
+    row = (since, _minute(interval.until), _minute(interval.as_of), commit.rows_inserted, commit.outcome)
     print_table(("from", "to", "as of", "scored", "outcome"), [row])
     if commit.rows_inserted == 0:
         stderr.print("nothing to score that was not scored already")
 
 
-def maintenance_json(
-    outcome: "Outcome | None", compactions: Sequence["Compaction"], dead: Mapping[str, list[str]]
-) -> dict[str, Any]:
-    """Return what maintenance did; ``dead`` are the runs marked KILLED, by model."""
-    compacted = [done for done in compactions if done.is_compacted]
-    return {"outcome": outcome, "compacted": compacted, "killed_runs": dead}
-
-
-def print_maintenance(compactions: Sequence["Compaction"], dead: Mapping[str, list[str]]) -> None:
-    """Print the tables that were compacted, and the runs that were marked."""
+def print_maintenance(compactions: Sequence["Compaction"], killed: Mapping[str, list[str]]) -> None:
+    """Print the tables that were compacted, and by model the runs that were marked as KILLED."""
     rows = [(done.table, done.files_before, done.files_after) for done in compactions if done.is_compacted]
     print_table(("table", "files before", "files after"), rows, f"{len(rows)} of {len(compactions)} tables compacted")
-    for model, runs in dead.items():
+    for model, runs in killed.items():
         if runs:
             print_table(("model", "runs marked KILLED"), [(model, run) for run in runs])
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"

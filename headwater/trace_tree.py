@@ -1,4 +1,4 @@
-"""The way back from a version to its files, as a tree for the terminal."""
+"""From which files and by which runs a version was made, printed as a tree for the terminal."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from training.registry.model_trace import ModelTrace
 
 SHOWN_FILES = 5
-TREE_WIDTH = 220  # a tree that is cut off at the edge of a narrow window would lose the Airflow run
+TREE_WIDTH = 220  # in a narrow window the tree would be cut off, and the Airflow run at the end of a line lost
 
 
 def print_trace(found: "TableTrace | ModelTrace") -> None:
-    """Print the trace of a table or of a model."""
     tree = _table_tree(found) if isinstance(found, TableTrace) else _model_tree(found)
     Console(highlight=False, width=TREE_WIDTH).print(tree)
 
@@ -37,7 +36,7 @@ def _table_tree(found: TableTrace) -> Tree:
         f"[bold]{found.table}[/bold] version {found.version}, {format_instant(found.committed_at)}, {found.operation}"
     )
     if found.run:
-        tree.add(_describe_maker(found.run))
+        tree.add(_describe_run(found.run))
     if found.through:
         tree.add(f"complete through {found.through}")
     if found.files_through is not None:
@@ -51,8 +50,8 @@ def _table_tree(found: TableTrace) -> Tree:
     return tree
 
 
-def _describe_maker(run: Any) -> str:
-    by = f"job `{run['job']}` run {run['run']}, code {run['code']}"
+def _describe_run(run: Any) -> str:
+    text = f"job `{run['job']}` run {run['run']}, code {run['code']}"
     if "dag_run" in run:
-        by += f"; Airflow {run['dag']} / {run['dag_run']} / {run['task']}, try {run['try']}"
-    return by
+        text += f"; Airflow {run['dag']} / {run['dag_run']} / {run['task']}, try {run['try']}"
+    return text

@@ -1,4 +1,4 @@
-"""A driver ends when its parent does: killing spark-submit's JVM, or what started it, must leave no Python at work."""
+"""Ends the Python driver when a process above it dies: spark-submit's JVM, or the Airflow task that started the JVM."""
 
 import os
 import signal
@@ -12,16 +12,16 @@ INTERVAL_SECONDS = 0.5
 
 
 def end_with_ancestors(generations: int) -> None:
-    """Watch this many ancestors; when one ends, kill this process and the ancestors below that one."""
-    chain = psutil.Process().parents()[:generations]
-    Thread(target=_watch, args=(chain,), daemon=True, name="watchdog").start()
+    """Watch this many ancestors. When one ends, kill the ancestors between it and this process, then this process."""
+    ancestors = psutil.Process().parents()[:generations]
+    Thread(target=_watch, args=(ancestors,), daemon=True, name="watchdog").start()
 
 
-def _watch(chain: list[psutil.Process]) -> None:
-    while all(map(_is_alive, chain)):
+def _watch(ancestors: list[psutil.Process]) -> None:
+    while all(map(_is_alive, ancestors)):
         time.sleep(INTERVAL_SECONDS)
-    gone = next(place for place, process in enumerate(chain) if not _is_alive(process))
-    for process in chain[:gone]:
+    ended = next(place for place, process in enumerate(ancestors) if not _is_alive(process))
+    for process in ancestors[:ended]:
         with suppress(psutil.Error):
             process.kill()
     os.kill(os.getpid(), signal.SIGKILL)

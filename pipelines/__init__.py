@@ -1,1 +1,1 @@
-"""Bronze, silver and gold: jobs that move data. The only owner of Spark sessions and of Delta."""
+"""Jobs that move data through bronze, silver and gold. Only this package starts Spark sessions and uses Delta."""

@@ -54,36 +54,23 @@ def load_tables(
     """
     ledger = Ledger(lake)
 
-    def load_one(contract: Contract, spark: SparkSession) -> TableLoad:
-        return _load_table(lake.with_session(spark), contract, _LoadJob(only, ledger, run, say))
+    def load_table(contract: Contract, spark: SparkSession) -> TableLoad:
+        own_lake = lake.with_session(spark)
+        started = datetime.now().astimezone()
+        before = own_lake.version("ops", "files")
+        bronze = silver = None
+        try:
+            if only != "silver":
+                say(f"{contract.name}: landing → bronze")
+                bronze = load_bronze(own_lake, contract, ledger, started, run)
+            if only != "bronze":
+                say(f"{contract.name}: bronze → silver")
+                silver = load_silver(own_lake, contract, ledger, run)
+        finally:
+            ledger.flush(run)
+        after = own_lake.version("ops", "files")
+        entries = Commit(Outcome.APPLIED if after > before else Outcome.UNCHANGED, before, after)
+        seconds = round((datetime.now().astimezone() - started).total_seconds(), 1)
+        return TableLoad(contract.name, bronze, silver, entries, seconds)
 
-    return run_in_parallel_sessions(lake.spark, [partial(load_one, contract) for contract in contracts])
-
-
-@dataclass(frozen=True)
-class _LoadJob:
-    """What the loads of all tables share."""
-
-    only: Stage | None
-    ledger: Ledger
-    run: RunFacts
-    say: Say
-
-
-def _load_table(lake: Lake, contract: Contract, job: _LoadJob) -> TableLoad:
-    started = datetime.now().astimezone()
-    before = lake.version("ops", "files")
-    bronze = silver = None
-    try:
-        if job.only != "silver":
-            job.say(f"{contract.name}: landing → bronze")
-            bronze = load_bronze(lake, contract, job.ledger, started, job.run)
-        if job.only != "bronze":
-            job.say(f"{contract.name}: bronze → silver")
-            silver = load_silver(lake, contract, job.ledger, job.run)
-    finally:
-        job.ledger.flush(job.run)
-    after = lake.version("ops", "files")
-    entries = Commit(Outcome.APPLIED if after > before else Outcome.UNCHANGED, before, after)
-    seconds = (datetime.now().astimezone() - started).total_seconds()
-    return TableLoad(contract.name, bronze, silver, entries, round(seconds, 1))
+    return run_in_parallel_sessions(lake.spark, [partial(load_table, contract) for contract in contracts])

@@ -1,8 +1,8 @@
-"""Makes the class archive once: a session runs a little of everything, and Java writes down which classes it took.
+"""Make Java's class archive (AppCDS), from which Java loads Spark's classes, so that a session starts faster.
 
-Nothing depends on it but the time a cold start takes, so whatever goes wrong is told and set-up goes on. Java writes
-the archive while it ends, some seconds after Python is done with it: it goes to a name of its own, and gets the final
-one when Java has ended.
+A session runs a little of everything, and Java stores the classes that it loaded. Headwater also works without the
+archive, so a failure is only reported and set-up goes on. Java writes the archive while it shuts down, some seconds
+after Python is done; so it is written to a temporary name, and renamed when Java has ended.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 from delta.tables import DeltaTable
 from pyspark import SparkContext
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import SparkSession, Window
 from pyspark.sql import functions as F
 
 from conf.jars import class_archive
@@ -37,24 +37,23 @@ def main() -> int:
     settings = load_settings(ROOT, "local", {})
     archive = class_archive(java_version(child_environment()))
     if is_usable(archive, settings):
-        print("class archive: there already")
+        print("class archive: already made")
         return 0
     print("class archive: making it, about a minute (once)", flush=True)
     started = time.monotonic()
-    problem = make(archive, settings)
+    problem = make_archive(archive, settings)
     if problem:
-        print(f"class archive: not made, so a session starts more slowly: {problem}")
-        print("  → make class-archive tries again")
+        print(f"class archive: not made, so sessions start more slowly: {problem}\n  → try again: make class-archive")
         return 0
     for old in archive.parent.glob("*.jsa"):
         if old != archive:
             old.unlink()
-    size = archive.stat().st_size / 1024**2
-    print(f"class archive: made in {time.monotonic() - started:.0f} s, {size:.0f} MB")
+    seconds, size_mb = time.monotonic() - started, archive.stat().st_size / 1024**2
+    print(f"class archive: made in {seconds:.0f} s, {size_mb:.0f} MB")
     return 0
 
 
-def make(archive: Path, settings: Settings) -> str:
+def make_archive(archive: Path, settings: Settings) -> str:
     """Make the archive; return why it could not be made, or ''."""
     if shutil.disk_usage(archive.parent).free < NEEDED_BYTES:
         return "the disk is nearly full"
@@ -63,21 +62,21 @@ def make(archive: Path, settings: Settings) -> str:
         command = [sys.executable, __file__, "--run-session", str(fresh), folder]
         child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
         try:
-            _, said = child.communicate(timeout=LONGEST_SECONDS)
+            _, log = child.communicate(timeout=LONGEST_SECONDS)
         except subprocess.TimeoutExpired:
             return f"it took longer than {LONGEST_SECONDS} s"
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
         if child.returncode or not is_usable(fresh, settings):
-            errors = [line for line in said.splitlines() if line.strip() and not line.startswith("WARNING")]
-            return errors[-1] if errors else "Java made no archive that it takes"
+            errors = [line for line in log.splitlines() if line.strip() and not line.startswith("WARNING")]
+            return errors[-1] if errors else "Java wrote no archive that it can use"
         fresh.replace(archive)
     return ""
 
 
 def run_session(archive: Path, folder: Path) -> None:
-    """Run the session whose classes are archived, and wait until its Java has ended."""
+    """Run the session whose classes Java archives, and wait until Java has ended."""
     settings = load_settings(ROOT, "local", {"HEADWATER__LAKE": str(folder / "lake")})
     java = f"{spark_properties(settings)['spark.driver.extraJavaOptions']} -XX:ArchiveClassesAtExit={archive}"
     properties = {**settings.spark.properties, "spark.driver.extraJavaOptions": java}
@@ -93,7 +92,7 @@ def run_session(archive: Path, folder: Path) -> None:
 
 
 def use_everything(spark: SparkSession, folder: Path) -> None:
-    """Read, write, merge, join and window as the jobs do, on a few rows."""
+    """Read, write, merge, join and window a few rows in the ways of the real jobs, so that Java loads their classes."""
     rows = spark.range(0, 1000, 1, 2).select(
         F.col("id"),
         (F.col("id") % 7).cast("string").alias("name"),
@@ -106,8 +105,11 @@ def use_everything(spark: SparkSession, folder: Path) -> None:
     for file_format in ("csv", "json", "parquet"):
         rows.write.format(file_format).save(str(folder / file_format))
         spark.read.schema(rows.schema).format(file_format).load(str(folder / file_format)).count()
+    source = partitioned.where("id < 50").withColumn("amount", F.col("amount") + 1).alias("s")
     for _ in range(2):
-        merge(spark, table, partitioned.where("id < 50").withColumn("amount", F.col("amount") + 1))
+        target = DeltaTable.forPath(spark, table).alias("t")
+        merge = target.merge(source, "t.id = s.id AND t.month IN ('1970-01', '1970-02')")
+        merge.whenMatchedUpdateAll("t.amount <> s.amount").whenNotMatchedInsertAll().execute()
     stored = spark.read.format("delta").option("versionAsOf", 1).load(table)
     ranked = Window.partitionBy("name").orderBy(F.col("event_at").desc())
     newest = stored.withColumn("rank", F.row_number().over(ranked)).where("rank <= 3")
@@ -116,17 +118,6 @@ def use_everything(spark: SparkSession, folder: Path) -> None:
     rows.mapInPandas(_unchanged, rows.schema).cache().count()
     spark.sql("SELECT try_cast('x' AS double), sha2('x', 256), from_json('{}', 'a int')").collect()
     DeltaTable.forPath(spark, table).history(1).select("operationMetrics").collect()
-
-
-def merge(spark: SparkSession, table: str, source: DataFrame) -> None:
-    (
-        DeltaTable.forPath(spark, table)
-        .alias("t")
-        .merge(source.alias("s"), "t.id = s.id AND t.month IN ('1970-01', '1970-02')")
-        .whenMatchedUpdateAll("t.amount <> s.amount")
-        .whenNotMatchedInsertAll()
-        .execute()
-    )
 
 
 def _unchanged(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:

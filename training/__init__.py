@@ -1,1 +1,1 @@
-"""Training sets, models, promotion and scores. The only owner of MLflow."""
+"""Training sets, models, promotion and scores. No other package imports MLflow."""

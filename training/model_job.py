@@ -16,7 +16,7 @@ from pipelines.runtime.run_facts import RunFacts
 
 @dataclass(frozen=True)
 class ModelJob:
-    """One model of a project in a lake. Every commit of the job says ``run``."""
+    """One model of a project in a lake. Every commit of the job is stamped with ``run``."""
 
     project: Project
     lake: Lake
@@ -41,17 +41,22 @@ class ModelJob:
         return tuple(dict.fromkeys(key for view in self.views for key in view.entity.join_keys))
 
     @property
+    def input_names(self) -> tuple[str, ...]:
+        """The model's inputs in their declared order: request columns, then features."""
+        return (*self.declaration.spine.columns, *self.service.columns)
+
+    @property
     def fingerprints(self) -> dict[str, str]:
         """The fingerprint of each view, by its name."""
         return {view.name: fingerprint(view, self.project.contract(view.source)) for view in self.views}
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What is measured: the declared metrics and the gate's."""
+        """The metrics to measure: the declared ones and the gate's, each once."""
         return tuple(dict.fromkeys((*self.declaration.metric_names, self.declaration.primary_metric)))
 
     def clock(self, table: str) -> datetime:
-        """Return the data clock of a table.
+        """Return the data clock of a table: the greatest known time that silver has loaded for it.
 
         Raises
         ------
@@ -63,5 +68,5 @@ class ModelJob:
         return instant
 
     def complete_features(self, through: datetime) -> None:
-        """Bring the views of the model's feature service up to an instant."""
+        """Bring the gold tables of the model's feature views up to an instant."""
         materialize(self.project, self.lake, self.views, through, self.run)

@@ -1,4 +1,4 @@
-"""Whether a model is worth training again. The data alone decides, and the decision is written down with its reason.
+"""Whether a model is to be trained again. The decision follows from the data alone and is stored with its reason.
 
 Grain of ``ops.retraining``: one row for each decision.
 """
@@ -14,9 +14,9 @@ from conf.model import Retraining
 from pipelines.delta.commit import Stamp
 from pipelines.delta.merge import append_rows
 from pipelines.delta.tables import create_table
-from training.dataset.labels import FATE, LABEL_KNOWN_AT, build_labelled_spine, build_labels
-from training.dataset.spine import build_spine
+from training.dataset.labels import FATE, LABEL_KNOWN_AT
 from training.dataset.split import BETWEEN, HOLDOUT, TRAINING, place_split
+from training.dataset.training_set import build_labelled
 from training.model_job import ModelJob
 from training.registry.compatibility import FINGERPRINT_TAG
 from training.registry.tracking import open_tracking
@@ -32,10 +32,10 @@ class Staleness:
 
     Parameters
     ----------
-    version : that version
-    moved : the tables it was trained on that have changed since
-    new_rows : the rows that can be used for training now and could not then
-    age : by the data clock
+    version : the newest version
+    moved : the tables that it was trained on whose rows, or whose feature view's definition, have changed since
+    new_rows : how many rows can be used for training now and could not be used then
+    age : the time from the version's ``as_of`` to the data clock
     """
 
     version: int
@@ -46,7 +46,10 @@ class Staleness:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to train a model again, and why; ``as_of`` is its data clock."""
+    """Whether to train a model again, and why. ``as_of`` is the model's data clock.
+
+    ``standing`` compares the newest version with the data as it stands now; None when there is no version.
+    """
 
     model: str
     is_due: bool
@@ -56,7 +59,7 @@ class Decision:
 
 
 def decide(job: ModelJob) -> Decision:
-    """Look at the data, decide, and write the decision to ``ops.retraining``.
+    """Decide whether a model is to be trained again, and write the decision to ``ops.retraining``.
 
     Raises
     ------
@@ -64,57 +67,57 @@ def decide(job: ModelJob) -> Decision:
     """
     clock = job.clock(job.declaration.label.table)
     versions = find_versions(open_tracking(job.project.settings, job.declaration))
-    standing = _compare(job, versions[0], clock) if versions else None
-    is_due, reason = judge_staleness(standing, job.declaration.retraining)
-    decision = Decision(job.model, is_due, reason, clock, standing)
+    staleness = _measure_staleness(job, versions[0], clock) if versions else None
+    is_due, reason = judge_staleness(staleness, job.declaration.retraining)
+    decision = Decision(job.model, is_due, reason, clock, staleness)
     _write(job, decision)
     return decision
 
 
-def judge_staleness(standing: Staleness | None, policy: Retraining) -> tuple[bool, str]:
-    """Say whether a retraining is due, and why. Pure."""
-    if standing is None:
+def judge_staleness(staleness: Staleness | None, policy: Retraining) -> tuple[bool, str]:
+    """Return whether a retraining is due, and why."""
+    if staleness is None:
         return True, "there is no version yet"
-    if not standing.moved:
-        return False, f"nothing that version {standing.version} was trained on has changed"
-    rows = f"{standing.new_rows} newly labelled rows since version {standing.version}"
-    if standing.new_rows >= policy.min_new_rows:
+    if not staleness.moved:
+        return False, f"nothing that version {staleness.version} was trained on has changed"
+    rows = f"{staleness.new_rows} newly labelled rows since version {staleness.version}"
+    if staleness.new_rows >= policy.min_new_rows:
         return True, f"{rows}, at least {policy.min_new_rows}"
-    if policy.max_age is not None and standing.age > policy.max_age:
-        age = f"version {standing.version} is {format_duration(standing.age)} old by the data clock"
+    if policy.max_age is not None and staleness.age > policy.max_age:
+        age = f"version {staleness.version} is {format_duration(staleness.age)} old by the data clock"
         return True, f"{age}, more than {format_duration(policy.max_age)}"
     return False, f"{rows}, fewer than {policy.min_new_rows}"
 
 
-def _compare(job: ModelJob, version: Version, clock: datetime) -> Staleness:
+def _measure_staleness(job: ModelJob, version: Version, clock: datetime) -> Staleness:
     as_of = parse_instant(version.tags["as_of"])
-    return Staleness(version.number, _moved(job, version), _count_new_labels(job, as_of, clock), clock - as_of)
+    moved = _find_moved_tables(job, version)
+    return Staleness(version.number, moved, _count_new_labels(job, as_of, clock), clock - as_of)
 
 
-def _moved(job: ModelJob, version: Version) -> tuple[str, ...]:
-    """Name the tables whose rows changed since the version was trained, and the views that mean something else now."""
+def _find_moved_tables(job: ModelJob, version: Version) -> tuple[str, ...]:
+    """Name the tables whose rows, or whose feature view's definition, changed since the version was trained."""
     declaration = job.declaration
     tables = [("silver", declaration.spine.table), ("silver", declaration.label.table)]
     tables += [("gold", view.name) for view in job.views]
-    moved = [
+    with_new_rows = [
         f"{layer}.{name}"
         for layer, name in dict.fromkeys(tables)
         if job.lake.changed_version(layer, name) > int(version.tags.get(f"data.{layer}.{name}", -1))
     ]
-    changed = [f"gold.{name}" for name, mark in job.fingerprints.items() if _mark(version, name) != mark]
-    return tuple(dict.fromkeys([*moved, *changed]))
-
-
-def _mark(version: Version, view: str) -> str | None:
-    return version.tags.get(f"{FINGERPRINT_TAG}{view}")
+    redefined = [
+        f"gold.{name}"
+        for name, fingerprint in job.fingerprints.items()
+        if version.tags.get(f"{FINGERPRINT_TAG}{name}") != fingerprint
+    ]
+    return tuple(dict.fromkeys([*with_new_rows, *redefined]))
 
 
 def _count_new_labels(job: ModelJob, since: datetime, clock: datetime) -> int:
-    """Count the rows that a training as of ``clock`` could use, and one as of ``since`` could not."""
-    declaration, lake = job.declaration, job.lake
-    spine = build_spine(lake.read("silver", declaration.spine.table), declaration.spine, ())
-    labels = build_labels(lake.read("silver", declaration.label.table), declaration.label, declaration.spine.key)
-    labelled = build_labelled_spine(spine, labels, declaration.spine.key, place_split(declaration.split, clock))
+    """Count the rows that a training as of ``clock`` could use, and a training as of ``since`` could not."""
+    declaration = job.declaration
+    spine, labels = (job.lake.read("silver", table) for table in (declaration.spine.table, declaration.label.table))
+    labelled = build_labelled(spine, labels, declaration, (), place_split(declaration.split, clock))
     is_new = F.unix_micros(LABEL_KNOWN_AT) > instant_to_micros(since)
     return labelled.where(F.col(FATE).isin(TRAINING, HOLDOUT, BETWEEN) & is_new).count()
 

@@ -1,7 +1,7 @@
 """The job ``train``: training set → fit → evaluate on the holdout → log → register → gate.
 
-When it runs again over the same rows with the same code, it finds the version that it registered and makes no other.
-What a killed training left undone after that, such as moving the alias, is then done.
+The job may be run again at any time. Over the same rows, with the same declaration and code, it finds the version that
+it registered before and trains no new one. It only finishes what a killed run left undone, such as moving the alias.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,7 @@ from pipelines.operations.lease import check_lease
 from pipelines.runtime.code_version import git_commit, is_git_dirty
 from training.dataset.collected_rows import CollectedRows, collect_rows
 from training.dataset.description import SPEC_DOCUMENT, describe_training_set
-from training.dataset.training_set import (
-    TrainingSet,
-    open_training_set,
-    plan_training_set,
-)
+from training.dataset.training_set import TrainingSet, open_training_set, plan_training_set
 from training.model.estimator import (
     estimator_params,
     estimator_path,
@@ -47,7 +43,7 @@ EXAMPLE_ROWS = 5
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What a training did. UNCHANGED means that the same rows and code had made this version before."""
+    """What a training did. The outcome is UNCHANGED when an earlier run had made this version from the same recipe."""
 
     model: str
     outcome: Outcome
@@ -66,19 +62,19 @@ def train(job: ModelJob, as_of: datetime | None = None, is_promoting: bool = Tru
 
     Parameters
     ----------
-    as_of : the instant to pretend it is; by default the data clock of the label's table
+    as_of : only what was known at this instant is used; by default the data clock of the label's table
 
     Raises
     ------
-    TrainingError : when the data there is does not allow it
-    NotFound : when a table it reads has not been loaded
+    TrainingError : when the data does not allow a training, for example because the holdout has no rows
+    NotFound : when a table that the model reads has not been loaded
     """
     declaration = job.declaration
     tracking = open_tracking(job.project.settings, declaration)
     mark_dead_runs(tracking)
     with open_training_set(job, plan_training_set(job, as_of)) as training_set:
         rows = collect_rows(training_set, declaration.task)
-    spec = describe_training_set(job, training_set, rows.content_hash)
+    description = describe_training_set(job, training_set, rows.content_hash)
     pipeline = make_pipeline(declaration.estimator, declaration.task, rows.inputs.numbers, rows.inputs.texts)
     recipe = recipe_of(declaration, rows, requirements(pipeline))
     known = [version for version in find_versions(tracking) if version.tags.get(RECIPE_TAG) == recipe]
@@ -86,7 +82,7 @@ def train(job: ModelJob, as_of: datetime | None = None, is_promoting: bool = Tru
         version = known[-1]
         tag_version(tracking, version.number, maker_tags(job.run))
     else:
-        version = _make_version(job, tracking, _NewVersion(training_set, rows, spec, pipeline, recipe))
+        version = _make_version(job, tracking, _NewVersion(training_set, rows, description, pipeline, recipe))
     gate = gate_version(job, tracking, version, lambda: rows) if is_promoting else None
     bounds = training_set.spec.bounds
     return TrainReport(
@@ -105,35 +101,31 @@ def train(job: ModelJob, as_of: datetime | None = None, is_promoting: bool = Tru
 
 @dataclass(frozen=True)
 class _NewVersion:
-    """What a new version is made from."""
+    """What a new version is made from. ``description`` describes the training set as JSON."""
 
     training_set: TrainingSet
     rows: CollectedRows
-    spec: Mapping[str, Any]
+    description: Mapping[str, Any]
     pipeline: Pipeline
     recipe: str
 
 
 def _make_version(job: ModelJob, tracking: Tracking, new: _NewVersion) -> Version:
-    declaration, rows, task = job.declaration, new.rows, job.declaration.task
+    declaration, task, rows = job.declaration, job.declaration.task, new.rows
     fitted = fit_pipeline(new.pipeline, rows.training.inputs, rows.training.labels, rows.inputs.texts)
     scores = as_scores(predict(fitted, rows.holdout.inputs, task))
+    plots = draw_plots(task, rows.holdout.labels, scores, feature_importance(fitted))
     tags = _tags(job, new)
     record = RunRecord(
-        tags=tags | _ui_tags(new),
-        params=_params(declaration, new),
+        tags=tags | _ui_tags(new.description["as_of"]),
+        params=_params(declaration, len(rows.inputs.kinds)),
         metrics=_metrics(job.metrics, rows, scores),
         tables=new.training_set.spec.tables,
-        documents={SPEC_DOCUMENT: new.spec},
-        figures=_figures(task, fitted, rows.holdout.labels, scores),
+        documents={SPEC_DOCUMENT: new.description},
+        figures={f"plots/{name}": figure for name, figure in plots.items()},
     )
-    model = FittedModel(
-        fitted,
-        rows.inputs.texts,
-        rows.training.inputs.head(EXAMPLE_ROWS),
-        task == "classification",
-        requirements(fitted),
-    )
+    example = rows.training.inputs.head(EXAMPLE_ROWS)
+    model = FittedModel(fitted, rows.inputs.texts, example, task == "classification", requirements(fitted))
     with hold_run(tracking, record) as run_id:
         check_lease(job.lake.spark)
         return register_model(tracking, run_id, model, tags)
@@ -150,39 +142,34 @@ def _metrics(names: Sequence[str], rows: CollectedRows, scores: Numbers) -> dict
     }
 
 
-def _figures(task: str, fitted: Pipeline, labels: Numbers, scores: Numbers) -> dict[str, Any]:
-    drawn = draw_plots(task, labels, scores, feature_importance(fitted))
-    return {f"plots/{name}": figure for name, figure in drawn.items()}
-
-
-def _params(declaration: ModelDeclaration, new: _NewVersion) -> dict[str, Any]:
+def _params(declaration: ModelDeclaration, input_count: int) -> dict[str, Any]:
     split = declaration.split.model_dump(mode="json", exclude_none=True)
     return {
         "estimator": estimator_path(declaration.estimator, declaration.task),
         **estimator_params(declaration.estimator, declaration.task),
         **{f"split.{name}": value for name, value in split.items()},
-        "inputs": len(new.rows.inputs.kinds),
+        "inputs": input_count,
     }
 
 
 def _tags(job: ModelJob, new: _NewVersion) -> dict[str, str]:
-    """Return the tags by which runs and versions are found. The whole spec is an artifact of the run."""
-    spec = new.spec
+    """Return the tags by which runs and versions are found. The whole description is an artifact of the run."""
+    instants = ("as_of", "split_at", "train_until", "holdout_until")
     return {
         RECIPE_TAG: new.recipe,
         **maker_tags(job.run),
         "git_commit": git_commit(),
-        **{name: str(spec[name]) for name in ("as_of", "split_at", "train_until", "holdout_until", "feature_service")},
+        **{name: str(new.description[name]) for name in (*instants, "feature_service")},
         "training_set_hash": new.rows.content_hash,
         **{f"data.{pin.full_name}": str(pin.version) for pin in new.training_set.spec.tables},
-        **{f"{FINGERPRINT_TAG}{name}": mark for name, mark in job.fingerprints.items()},
+        **{f"{FINGERPRINT_TAG}{name}": fingerprint for name, fingerprint in job.fingerprints.items()},
     }
 
 
-def _ui_tags(new: _NewVersion) -> dict[str, str]:
-    """Return the tags by which MLflow's own pages show a run."""
+def _ui_tags(as_of: str) -> dict[str, str]:
+    """Return the tags that MLflow's own pages show for a run."""
     return {
-        "mlflow.runName": f"as of {new.spec['as_of']}",
+        "mlflow.runName": f"as of {as_of}",
         "mlflow.source.name": "headwater train",
         "mlflow.source.git.commit": git_commit(),
         "mlflow.source.git.dirty": str(is_git_dirty()).lower(),

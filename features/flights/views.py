@@ -1,7 +1,7 @@
 """Features of the flights: how late each airline, airport and aircraft has been, and the weather at departure.
 
-A day's outcomes are delivered at 11:00 UTC on the next day, hence ``available_after="12h"`` on the day's grid. Times
-of arrival are instants, so a window of 7 days is 168 hours whatever the clocks did.
+A day's outcomes are delivered at 11:00 UTC on the next day, so with hop 1d the values are available after 12h. Times
+of arrival are UTC instants, so a window of 7 days has 168 hours even when the clocks change in between.
 """
 
 from features import Aggregation, Entity, FeatureService, FeatureView
@@ -16,7 +16,7 @@ aircraft = Entity("aircraft", join_keys=["tailnum"])
 
 
 def arrival_delays(name: str, entity: Entity, description: str) -> FeatureView:
-    """Declare the arrival delays, in minutes, of an entity's flights by the time they arrived."""
+    """Declare features of the arrival delays, in minutes, of an entity's flights."""
     return FeatureView(
         name,
         entity,

@@ -1,7 +1,11 @@
-"""The greatest value so far, of each entity along its time line, balanced when one entity holds most of the rows.
+"""Give each row the newest value of its entity up to then, even when one entity has most of the rows.
 
-The time line is cut into slices. What came before a slice enters it as a row of its own, so that every slice is
-worked on alone: a running maximum within (entity, slice).
+A running maximum over a whole entity would put all its rows into one task. So the time line of each entity is cut into
+*slices* (see ``features.grid``), and each (entity, slice) has a running maximum of its own. What an earlier slice
+found is handed on as an extra row just before the later slice begins.
+
+Example with slices of length 10: an entity has the values a at 3 and b at 8, and asks at 12, which lies in the slice
+[10, 20). That slice has no value of its own, so it gets the extra row b at 9, and the question at 12 finds b.
 """
 
 from collections.abc import Sequence
@@ -13,38 +17,41 @@ from features.spark.grid_columns import floor_to_hop, micros
 
 
 def carry_forward(rows: DataFrame, keys: Sequence[str], slice_us: int, reach_us: int | None = None) -> DataFrame:
-    """Give each row the greatest ``_value`` of its entity at or before it.
+    """Give each row the greatest ``_value`` of its entity at or before its ``_at_us``.
 
     Parameters
     ----------
-    rows : the keys (NOT NULL), ``_at_us`` bigint, ``_value`` a struct; NULL in a row that only asks
+    rows : the keys (NOT NULL), ``_at_us`` bigint, and ``_value``, a struct that is NULL in rows that only ask
     slice_us : the length of a slice
-    reach_us : a value more than this before a row need not be found, at most ``slice_us``; values must then grow
-        with ``_at_us``. None: every value is found
+    reach_us : how old a value may be; whether an older one is found is undefined. At most ``slice_us``, and the values
+        of an entity must increase with ``_at_us``. None: values of any age are found, in any order
 
     Returns
     -------
     the rows, each once, and ``_newest`` (NULL when there is no value so far)
     """
     if reach_us is not None and reach_us > slice_us:
-        raise ValueError(f"a reach of {reach_us} µs does not fit into a slice of {slice_us} µs")
+        raise ValueError(f"a reach of {reach_us} µs is longer than a slice of {slice_us} µs")
     start = floor_to_hop(F.col("_at_us"), slice_us)
-    sliced = _with_all_before(rows, keys, start) if reach_us is None else _with_near(rows, start, slice_us, reach_us)
+    if reach_us is None:
+        sliced = _hand_on_greatest(rows, keys, start)
+    else:
+        sliced = _copy_into_next_slice(rows, start, slice_us, reach_us)
     so_far = Window.partitionBy(*keys, "_slice").orderBy("_at_us").rangeBetween(Window.unboundedPreceding, 0)
     carried = sliced.withColumn("_newest", F.max("_value").over(so_far))
     return carried.where(F.col("_at_us") >= F.col("_slice")).select(*keys, "_at_us", "_value", "_newest")
 
 
-def _with_near(rows: DataFrame, start: Column, slice_us: int, reach_us: int) -> DataFrame:
-    """Let the values that reach into the next slice stand in it too."""
-    following = start + micros(slice_us)
-    reaches_over = F.col("_value").isNotNull() & (F.col("_at_us") + micros(reach_us) > following)
-    slices = F.when(reaches_over, F.array(start, following)).otherwise(F.array(start))
+def _copy_into_next_slice(rows: DataFrame, start: Column, slice_us: int, reach_us: int) -> DataFrame:
+    """Copy the values that are still young enough in the next slice into it."""
+    next_start = start + micros(slice_us)
+    is_needed_there = F.col("_value").isNotNull() & (F.col("_at_us") + micros(reach_us) > next_start)
+    slices = F.when(is_needed_there, F.array(start, next_start)).otherwise(F.array(start))
     return rows.withColumn("_slice", F.explode(slices))
 
 
-def _with_all_before(rows: DataFrame, keys: Sequence[str], start: Column) -> DataFrame:
-    """Let the greatest value of all earlier slices stand before the first row of each."""
+def _hand_on_greatest(rows: DataFrame, keys: Sequence[str], start: Column) -> DataFrame:
+    """Add to each slice the greatest value of all earlier slices, as a row 1 µs before the slice begins."""
     sliced = rows.withColumn("_slice", start)
     earlier = Window.partitionBy(*keys).orderBy("_slice").rowsBetween(Window.unboundedPreceding, -1)
     greatest = sliced.groupBy(*keys, "_slice").agg(F.max("_value").alias("_value"))

@@ -1,7 +1,12 @@
-"""The rows of a feature view's gold table, from the events of its source.
+"""Compute the rows of a feature view's gold table from the events of its source.
 
-Sparse: a row stands exactly where its value is made of other row versions than one hop before. Between two rows the
-value does not change; before the first it is that of no events.
+A feature has a value at every grid point, but only the *change points* are stored: the grid points where an event
+starts or stops counting in some window. Between two stored rows the value stays the same. Before the first row it is
+the value of no events: counts are 0, everything else is NULL.
+
+Example with hop 1d and one window of 2d: the only flight of a carrier arrives on 1 November at 10:00. It lies in the
+windows that end on 2 and 3 November, and no longer in the one that ends on 4 November. Two rows are stored: 2 November
+(count 1) and 4 November (count 0). 3 November needs no row; it has the value of 2 November.
 """
 
 from pyspark.sql import DataFrame
@@ -18,18 +23,18 @@ def build_rows(events: DataFrame, view: FeatureView, through_us: int, spans: Spa
 
     Parameters
     ----------
-    events : all of them (``build_events``), or with ``spans`` at least those within ``bounds_of`` the spans
-    spans : make only the rows that lie in them; None: all
+    events : all events (``build_events``), or with ``spans`` at least those within ``bounds_of`` the spans
+    spans : make only the rows that lie in these spans; None: all rows
 
     Returns
     -------
-    grain (join keys, feature_at): join keys, feature_at, available_at, of a latest-value view ``_event_at``, and the
-    features. Bit for bit the same for the same events, however they are partitioned, and with spans the same as
-    without
+    grain (join keys, feature_at): the join keys, feature_at, available_at, the features, and for a latest-value view
+    ``_event_at``. The same events give the same rows, bit for bit, however Spark partitions them and with or without
+    spans
 
     Raises
     ------
-    ConfigError : when a column that is to be summed is no number
+    ConfigError : when a column that is to be summed is not a number
     ValueError : when the spans were built for another ``through``
     """
     if spans is not None and spans.fresh_last_us != last_point(view, through_us):

@@ -1,4 +1,4 @@
-"""The steps on the hop grid as Spark columns, on bigint microseconds since 1970."""
+"""Moving along the hop grid, as Spark columns of bigint microseconds since 1970."""
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -18,5 +18,5 @@ def ceil_to_hop(instant_us: Column, hop_us: int) -> Column:
 
 
 def points_between(first_us: Column, last_us: Column, step_us: int) -> Column:
-    """Return one row per point from first to last, both included; the caller keeps out first > last."""
+    """Make one row per point from first to last, both included. The caller makes sure that first <= last."""
     return F.explode(F.sequence(first_us, last_us, micros(step_us)))

@@ -1,6 +1,8 @@
-"""The rows of a latest-value view: a row stands where the newest event of an entity is another than one hop before.
+"""Compute the rows of a latest-value view: a row is stored at each grid point where the entity's newest event changes.
 
-Of the events that begin to count at one point only the newest can be it, and it is, if no earlier point has a newer.
+Example with hop 1h: the weather of 04:00 counts from 05:00 and that of 05:00 from 06:00, so rows are stored at 05:00
+and 06:00. If the weather of 03:00 arrives late and counts only from 07:00, it changes nothing: a newer event counts
+already. So an event makes a row where it starts to count, if it is the newest of all events that count by then.
 """
 
 from pyspark.sql import DataFrame
@@ -14,7 +16,7 @@ from features.spark.spans import Spans
 
 
 def build_latest_rows(events: DataFrame, view: FeatureView, through_us: int, spans: Spans | None) -> DataFrame:
-    """Return the change points of a latest-value view. Grain (join keys, feature_at); see ``features.rows``."""
+    """Return the change points of a latest-value view. Grain (join keys, feature_at); see ``build_rows``."""
     keys = view.entity.join_keys
     counting = events.where(F.col("_counts_from") <= micros(last_point(view, through_us)))
     points = counting.withColumn("_at_us", F.col("_counts_from"))
@@ -24,8 +26,8 @@ def build_latest_rows(events: DataFrame, view: FeatureView, through_us: int, spa
     candidates = points.groupBy(*keys, "_at_us").agg(newest_of_point)
     carried = carry_forward(candidates, keys, slice_micros(view, None))
     is_newest = F.col("_newest._order") == F.col("_value._order")
-    is_wanted = F.col("_value._counts_from") == F.col("_at_us")
-    return carried.where(is_newest & is_wanted).select(
+    is_in_spans = F.col("_value._counts_from") == F.col("_at_us")  # a gathered event was moved away from its point
+    return carried.where(is_newest & is_in_spans).select(
         *keys,
         F.timestamp_micros("_at_us").alias("feature_at"),
         F.timestamp_micros(F.col("_at_us") + micros(view.available_after_micros)).alias("available_at"),
@@ -35,11 +37,11 @@ def build_latest_rows(events: DataFrame, view: FeatureView, through_us: int, spa
 
 
 def _gather_before_spans(events: DataFrame, spans: Spans, view: FeatureView) -> DataFrame:
-    """Let all events of an entity that count before its first wanted point stand just before that point."""
+    """Move the events that count before an entity's span to 1 µs before it, where the newest of them stands for all."""
     keys = view.entity.join_keys
-    touched = spans.touched.select(*keys, F.col("_first_us").alias("_wanted_us"))
-    wanted = F.coalesce(F.col("_wanted_us"), micros(spans.fresh_first_us))
-    is_before = F.col("_counts_from") < wanted
-    at = F.when(is_before, wanted - micros(1)).otherwise(F.col("_counts_from"))
+    touched = spans.touched.select(*keys, F.col("_first_us").alias("_span_first_us"))
+    first_us = F.coalesce(F.col("_span_first_us"), micros(spans.fresh_first_us))
+    is_before = F.col("_counts_from") < first_us
+    at_us = F.when(is_before, first_us - micros(1)).otherwise(F.col("_counts_from"))
     how = "left" if spans.has_fresh else "inner"
-    return events.join(touched, on=list(keys), how=how).withColumn("_at_us", at)
+    return events.join(touched, on=list(keys), how=how).withColumn("_at_us", at_us)

@@ -1,8 +1,14 @@
-"""Which feature rows a load touches: the spans, and the range of events from which they are made anew.
+"""Find which feature rows a load must compute, and which events it needs for that.
 
-A changed event touches, of its entity, the grid points from where it counts to where it leaves the longest window,
-both included; a latest-value view forgets nothing, so there the span has no end. What lies after the previous
-``through`` is fresh: made for all entities, since values also change when no row does.
+A *span* is a range of grid points of one entity, both ends included. A changed event touches the points from where it
+starts to count to where it no longer lies in the longest window; in a latest-value view it touches all later points.
+Spans end at the old ``through``, up to which the stored table is complete. The grid points between the old and the new
+``through`` are *fresh*: they are computed for every entity, because a window moves on and loses old events even where
+no new event arrives.
+
+Example with hop 1d, a longest window of 3d, and a table complete through 22 November: a late flight of UA, which
+counts from 2 November, touches the span of UA from 2 to 5 November. When the same load moves ``through`` to 24
+November, the points 23 and 24 November are fresh for all carriers.
 """
 
 from collections.abc import Sequence
@@ -18,12 +24,11 @@ from features.spark.grid_columns import floor_to_hop, micros, points_between
 
 @dataclass(frozen=True)
 class Spans:
-    """The grid points to be made anew, in two parts that never overlap.
+    """The grid points to compute: the touched ones up to the old ``through``, and after them the fresh ones.
 
-    ``touched``, grain (join keys, ``_first_us``): points up to the previous ``through``, by entity, from
-    ``_first_us`` to ``_last_us``, both included; the spans of an entity do not overlap, and those of a windowed view
-    do not cross the edge of a slice. ``fresh_first_us`` to ``fresh_last_us``: the points of all entities after the
-    previous ``through``; none when first > last.
+    ``touched`` has the grain (join keys, ``_first_us``): a row is a span from ``_first_us`` to ``_last_us``. The spans
+    of an entity do not overlap, and in a windowed view each lies within one slice. The fresh points run from
+    ``fresh_first_us`` to ``fresh_last_us``, both included; there are none when first > last.
     """
 
     touched: DataFrame
@@ -37,9 +42,10 @@ class Spans:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Literals for reading: events in [``event_lo_us``, ``event_hi_us``), points from first to last, both included.
+    """The events and the stored rows to read: one range of each for all entities.
 
-    ``event_lo_us`` None: from the beginning.
+    Events have ``event_lo_us <= event_at < event_hi_us`` (no lower limit where it is None); rows have
+    ``first_us <= feature_at <= last_us``.
     """
 
     event_lo_us: int | None
@@ -49,7 +55,7 @@ class Bounds:
 
 
 def build_spans(changes: DataFrame, view: FeatureView, previous_through_us: int, through_us: int) -> Spans:
-    """Find the grid points that a load touches.
+    """Find the grid points that a load must compute.
 
     Parameters
     ----------
@@ -58,107 +64,102 @@ def build_spans(changes: DataFrame, view: FeatureView, previous_through_us: int,
 
     Raises
     ------
-    ValueError : when ``through`` would go back
+    ValueError : when ``through_us`` lies before ``previous_through_us``
     """
     if through_us < previous_through_us:
         raise ValueError(f"through cannot go back from {previous_through_us} to {through_us}")
     last_us = last_point(view, previous_through_us)
     touching = changes.where(F.col("_counts_from") <= micros(last_us))
-    touched = _windowed(touching, view, last_us) if view.windows else _latest(touching, view, last_us)
+    find_spans = _find_window_spans if view.windows else _find_latest_spans
+    touched = find_spans(touching, view, last_us)
     return Spans(touched, last_us + view.hop_micros, last_point(view, through_us))
 
 
 def build_extent(spans: Spans) -> DataFrame:
-    """Return one row: the least ``_first_us`` and the greatest ``_last_us`` touched, NULL when nothing is."""
+    """Return one row: the least ``_first_us`` and the greatest ``_last_us`` of all spans; NULL without a span."""
     return spans.touched.select(F.min("_first_us").alias("_first_us"), F.max("_last_us").alias("_last_us"))
 
 
 def bounds_of(view: FeatureView, spans: Spans, first_us: int | None, last_us: int | None) -> Bounds | None:
-    """Return what must be read to make the spans anew, given their collected extent; None when there is nothing.
+    """Return what must be read to compute the spans, or None when there is nothing to compute.
 
-    An event that leaves the longest window at a point makes a row there, so one hop more than the window is read.
+    ``first_us`` and ``last_us`` are the collected row of ``build_extent``. Events are read from one hop before the
+    longest window of the first point, because a row is also stored where an event has just left that window.
     """
-    firsts = [first_us] if first_us is not None else []
-    lasts = [last_us] if last_us is not None else []
+    ranges = [(first_us, last_us)] if first_us is not None and last_us is not None else []
     if spans.has_fresh:
-        firsts.append(spans.fresh_first_us)
-        lasts.append(spans.fresh_last_us)
-    if not firsts:
+        ranges.append((spans.fresh_first_us, spans.fresh_last_us))
+    if not ranges:
         return None
-    first, last = min(firsts), max(lasts)
+    first, last = ranges[0][0], ranges[-1][1]  # the fresh points come after all touched ones
     reach = view.reach_micros
     return Bounds(None if reach is None else first - reach - view.hop_micros, last, first, last)
 
 
 def in_spans(stored: DataFrame, spans: Spans, view: FeatureView) -> DataFrame:
-    """Select the stored feature rows that lie in the touched spans: those to compare with the rows made anew.
+    """Select the stored feature rows that lie in a touched span, to be compared with the rows computed again.
 
-    Parameters
-    ----------
-    stored : grain (join keys, feature_at), complete through the previous ``through``
+    ``stored`` has the grain (join keys, feature_at) and is complete through the previous ``through``.
     """
     point = F.unix_micros("feature_at")
     slice_us = slice_micros(view, view.reach_micros)
-    named = [F.col(key).alias(f"_touched_{key}") for key in view.entity.join_keys]
-    sides = F.col("_first_us"), F.col("_last_us")
-    touched = spans.touched.select(*named, *sides, _slice_of(sides[0], view, slice_us).alias("_touched_slice"))
-    matches = point.between(*sides) & (_slice_of(point, view, slice_us) == F.col("_touched_slice"))
+    touched_keys = [F.col(key).alias(f"_touched_{key}") for key in view.entity.join_keys]
+    first, last = F.col("_first_us"), F.col("_last_us")
+    touched = spans.touched.select(*touched_keys, first, last, _slice_of(first, view, slice_us).alias("_touched_slice"))
+    matches = point.between(first, last) & (_slice_of(point, view, slice_us) == F.col("_touched_slice"))
     for key in view.entity.join_keys:
         matches &= F.col(key) == F.col(f"_touched_{key}")
     return stored.join(touched, on=matches, how="left_semi")
 
 
 def clip_to_spans(tiles: DataFrame, spans: Spans, view: FeatureView) -> DataFrame:
-    """Cut stretches of the grid down to the spans.
+    """Cut each tile's range of grid points down to the points that lie in a span or are fresh.
 
     Parameters
     ----------
-    tiles : of a windowed view; join keys, ``_start_us``, ``_end_us`` (grid points, both included) and any others
+    tiles : join keys, ``_start_us``, ``_end_us`` (grid points, both included) and any other columns
 
     Returns
     -------
-    the same columns; each tile once for every span it meets, start and end within both
+    the same columns; one row per overlap of a tile with a span or with the fresh points
     """
     start, end = F.col("_start_us"), F.col("_end_us")
     others = [name for name in tiles.columns if name not in ("_start_us", "_end_us")]
-    pieces = _cut(tiles.where(start <= micros(spans.fresh_first_us - view.hop_micros)), start, end, view)
+    pieces = _cut_at_slices(tiles.where(start <= micros(spans.fresh_first_us - view.hop_micros)), start, end, view)
     slice_us = slice_micros(view, view.reach_micros)
     touched = spans.touched.withColumn("_slice", floor_to_hop(F.col("_first_us"), slice_us))
-    met = pieces.join(touched, on=[*view.entity.join_keys, "_slice"], how="inner")
-    met = met.where((F.col("_first_us") <= end) & (start <= F.col("_last_us")))
-    clipped = met.select(
-        *others,
-        F.greatest("_start_us", "_first_us").alias("_start_us"),
-        F.least("_end_us", "_last_us").alias("_end_us"),
+    pairs = pieces.join(touched, on=[*view.entity.join_keys, "_slice"], how="inner")
+    overlaps = pairs.where((F.col("_first_us") <= end) & (start <= F.col("_last_us")))
+    clipped = overlaps.select(
+        *others, F.greatest(start, "_first_us").alias("_start_us"), F.least(end, "_last_us").alias("_end_us")
     )
     if not spans.has_fresh:
         return clipped
-    fresh = tiles.where((start <= micros(spans.fresh_last_us)) & (end >= micros(spans.fresh_first_us))).select(
-        *others,
-        F.greatest(start, micros(spans.fresh_first_us)).alias("_start_us"),
-        F.least(end, micros(spans.fresh_last_us)).alias("_end_us"),
+    fresh_first, fresh_last = micros(spans.fresh_first_us), micros(spans.fresh_last_us)
+    fresh = tiles.where((start <= fresh_last) & (end >= fresh_first)).select(
+        *others, F.greatest(start, fresh_first).alias("_start_us"), F.least(end, fresh_last).alias("_end_us")
     )
     return clipped.unionByName(fresh)
 
 
-def _latest(touching: DataFrame, view: FeatureView, last_us: int) -> DataFrame:
+def _find_latest_spans(touching: DataFrame, view: FeatureView, last_us: int) -> DataFrame:
     first = F.min("_counts_from").alias("_first_us")
     return touching.groupBy(*view.entity.join_keys).agg(first).withColumn("_last_us", micros(last_us))
 
 
-def _windowed(touching: DataFrame, view: FeatureView, last_us: int) -> DataFrame:
-    gone = F.col("_hop_end") + micros(view.reach_micros or 0)
+def _find_window_spans(touching: DataFrame, view: FeatureView, last_us: int) -> DataFrame:
+    stops_at = F.col("_hop_end") + micros(view.reach_micros or 0)
     keys = view.entity.join_keys
-    stretches = touching.where(F.col("_counts_from") < gone).select(
-        *keys, F.col("_counts_from").alias("_start_us"), F.least(gone, micros(last_us)).alias("_end_us")
+    ranges = touching.where(F.col("_counts_from") < stops_at).select(
+        *keys, F.col("_counts_from").alias("_start_us"), F.least(stops_at, micros(last_us)).alias("_end_us")
     )
-    longest = stretches.groupBy(*keys, "_start_us").agg(F.max("_end_us").alias("_end_us"))
-    pieces = _cut(longest, F.col("_start_us"), F.col("_end_us"), view)
+    longest = ranges.groupBy(*keys, "_start_us").agg(F.max("_end_us").alias("_end_us"))
+    pieces = _cut_at_slices(longest, F.col("_start_us"), F.col("_end_us"), view)
     return _merge_overlapping(pieces, [*keys, "_slice"], view.hop_micros).select(*keys, "_first_us", "_last_us")
 
 
 def _merge_overlapping(pieces: DataFrame, keys: Sequence[str], hop_us: int) -> DataFrame:
-    """Make one span of pieces that overlap or follow each other without a gap."""
+    """Merge pieces that overlap or follow each other without a gap into one span ("gaps and islands")."""
     by_start = Window.partitionBy(*keys).orderBy("_start_us")
     reached = F.max("_end_us").over(by_start.rowsBetween(Window.unboundedPreceding, -1))
     is_first = reached.isNull() | (F.col("_start_us") > reached + micros(hop_us))
@@ -168,15 +169,15 @@ def _merge_overlapping(pieces: DataFrame, keys: Sequence[str], hop_us: int) -> D
     return numbered.groupBy(*keys, "_island").agg(first, last)
 
 
-def _cut(stretches: DataFrame, start: Column, end: Column, view: FeatureView) -> DataFrame:
-    """Cut ``_start_us`` to ``_end_us`` at the edges of the slices; adds ``_slice``."""
+def _cut_at_slices(ranges: DataFrame, start: Column, end: Column, view: FeatureView) -> DataFrame:
+    """Cut each range from ``_start_us`` to ``_end_us`` at the edges of the slices, and add ``_slice``."""
     slice_us = slice_micros(view, view.reach_micros)
     slices = points_between(floor_to_hop(start, slice_us), floor_to_hop(end, slice_us), slice_us)
     last_of_slice = F.col("_slice") + micros(slice_us - view.hop_micros)
-    cut = stretches.withColumn("_slice", slices)
+    cut = ranges.withColumn("_slice", slices)
     return cut.withColumns({"_start_us": F.greatest(start, "_slice"), "_end_us": F.least(end, last_of_slice)})
 
 
 def _slice_of(point: Column, view: FeatureView, slice_us: int) -> Column:
-    """A latest-value view has one span per entity, however long; it is not cut."""
+    """Return the slice of a point; always 0 for a latest-value view, whose spans are not cut at slices."""
     return floor_to_hop(point, slice_us) if view.windows else micros(0)

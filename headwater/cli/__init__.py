@@ -1,4 +1,5 @@
 """The command line, one file for each group of commands.
 
-Nothing heavy is imported before the words that were typed are understood: each command imports what it needs itself.
+A command imports Spark, MLflow and what needs them inside its body, after it has checked its arguments. So `--help` and
+a wrong argument are answered at once.
 """

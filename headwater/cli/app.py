@@ -1,23 +1,22 @@
-"""The Typer application, the options that many commands share, and what the shell can complete."""
+"""The Typer application, the arguments and options that several commands share, and the shell's completion."""
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from conf.errors import HeadwaterError
+from conf.instants import parse_instant
 from conf.settings import find_project
 from headwater.options import Options
+from pipelines.project.project import Project
 
 if TYPE_CHECKING:
     from pipelines.delta.commit import Outcome
 
 NOTHING_TO_DO = 99
-# The groups in which `headwater --help` shows the commands.
-DATA, FEATURES, MODELS = "Data", "Features", "Models"
-OPERATIONS, DEMONSTRATIONS = "Operations", "Demonstrations"
 
 app = typer.Typer(
     name="headwater",
@@ -31,34 +30,42 @@ SkipUnchanged = Annotated[bool, typer.Option("--skip-unchanged", help="Exit with
 Wait = Annotated[float, typer.Option("--wait", help="Seconds to wait for another writer of the lake.", min=0)]
 
 
-def complete_tables(incomplete: str) -> list[str]:
-    """Complete the name of a table by the contracts of the project."""
-    return _complete_declared("tables", incomplete)
+def instant(text: str, *names: str) -> Any:
+    """Declare an option that takes an instant; ``text`` is its help.
+
+    An empty value counts as not given: Airflow passes ``--as-of=`` when a DAG run has no data interval.
+    """
+    return typer.Option(*names, help=text, parser=lambda value: parse_instant(value) if value else None)
 
 
-def complete_models(incomplete: str) -> list[str]:
-    """Complete the name of a model."""
-    return _complete_declared("models", incomplete)
-
-
-def complete_views(incomplete: str) -> list[str]:
-    """Complete the name of a feature view."""
+def _declared_in(folder: str) -> list[str]:
+    """Name what is declared in a folder of conf/. Of these names, the shell shows those that begin as typed."""
     try:
-        return _beginning_with(incomplete, Options().load().views)
+        return sorted(file.stem for file in (find_project(None) / "conf" / folder).glob("*.yml"))
+    except HeadwaterError:
+        return []
+
+
+def _declared_views() -> list[str]:
+    try:
+        return sorted(Options().load().views)
     except HeadwaterError:
         return []
 
 
 Tables = Annotated[
-    list[str] | None, typer.Argument(help="Tables; all when none is named.", autocompletion=complete_tables)
+    list[str] | None,
+    typer.Argument(help="Tables; all when none is named.", autocompletion=lambda: _declared_in("tables")),
 ]
+View = Annotated[str, typer.Argument(help="The feature view.", autocompletion=_declared_views)]
 Views = Annotated[
-    list[str] | None, typer.Argument(help="Feature views; all when none is named.", autocompletion=complete_views)
+    list[str] | None, typer.Argument(help="Feature views; all when none is named.", autocompletion=_declared_views)
 ]
 Model = Annotated[
-    str, typer.Argument(help="The model, declared in conf/models/MODEL.yml.", autocompletion=complete_models)
+    str,
+    typer.Argument(help="The model, declared in conf/models/MODEL.yml.", autocompletion=lambda: _declared_in("models")),
 ]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="The instant to pretend it is (UTC).")]
+AsOf = Annotated[datetime | None, instant("The instant to pretend it is (UTC).", "--as-of")]
 
 
 def _print_version(is_asked: bool) -> None:
@@ -84,19 +91,16 @@ def common(
     context.obj = Options(project, env, is_verbose=debug)
 
 
+def read_project(context: typer.Context, wait: float = 0, model: str | None = None) -> tuple[Options, Project]:
+    """Read the project that the options before the command name. A ``model`` it does not declare is an error."""
+    options = replace(context.obj, wait_seconds=wait)
+    project = options.load()
+    if model is not None:
+        project.model(model)
+    return options, project
+
+
 def exit_if_unchanged(outcome: "Outcome | None", is_asked: bool) -> None:
-    """Where ``--skip-unchanged`` was given, end with 99 when no row was written."""
+    """If ``--skip-unchanged`` was given and no row was written, end with exit code 99."""
     if is_asked and outcome != "APPLIED":
         raise typer.Exit(NOTHING_TO_DO)
-
-
-def _complete_declared(folder: str, incomplete: str) -> list[str]:
-    try:
-        files: Iterable[Path] = (find_project(None) / "conf" / folder).glob("*.yml")
-    except HeadwaterError:
-        return []
-    return _beginning_with(incomplete, [file.stem for file in files])
-
-
-def _beginning_with(incomplete: str, names: Iterable[str]) -> list[str]:
-    return sorted(name for name in names if name.startswith(incomplete))

@@ -1,37 +1,34 @@
 """The commands about data: validate, load, query, history, trace."""
 
-from dataclasses import replace
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 import typer
 
 from conf.errors import ConfigError, UsageError
-from headwater.cli.app import DATA, Json, SkipUnchanged, Tables, Wait, app, exit_if_unchanged
-from headwater.options import Options
+from headwater.cli.app import Json, SkipUnchanged, Tables, Wait, app, exit_if_unchanged, read_project
 from headwater.output import print_csv, print_json, print_table, say, stderr
 from pipelines.delta.layers import LAYERS
 
-NAMES_TABLE = "write layer.name, as in silver.flights; the layers are " + ", ".join(LAYERS)
+GROUP = "Data"
+TABLE_HINT = "write layer.name, as in silver.flights; the layers are " + ", ".join(LAYERS)
 
 
-@app.command(rich_help_panel=DATA)
+@app.command(rich_help_panel=GROUP)
 def validate(context: typer.Context, is_json: Json = False) -> None:
     """Check every declaration: settings, contracts, views, models, and each expression on an empty frame.
 
     Example: headwater validate --project ~/shop
     """
-    options: Options = context.obj
-    problems: list[Any] = []
     try:
-        project = options.load()
+        options, project = read_project(context)
     except ConfigError as error:
-        problems = list(error.problems)
+        problems = error.problems
     else:
         from headwater.lake_job import open_for_reading
         from pipelines.project.expressions import find_mistakes
 
         with open_for_reading(options, project, "validate") as job:
-            problems = find_mistakes(job.lake.spark, project)
+            problems = tuple(find_mistakes(job.lake.spark, project))
     if is_json:
         print_json({"ok": not problems, "problems": problems})
     if problems:
@@ -40,7 +37,7 @@ def validate(context: typer.Context, is_json: Json = False) -> None:
         stderr.print("[green]all declarations are valid[/green]")
 
 
-@app.command(rich_help_panel=DATA)
+@app.command(rich_help_panel=GROUP)
 def load(
     context: typer.Context,
     tables: Tables = None,
@@ -49,34 +46,27 @@ def load(
     wait: Wait = 0,
     is_json: Json = False,
 ) -> None:
-    """Bring what landed into bronze and silver. Running it again changes nothing.
+    """Load the files that landed into bronze and silver. Running it again changes nothing.
 
     Example: headwater load flights weather --json
     """
     if only not in (None, "bronze", "silver"):
-        raise UsageError(f"--only {only}", "it is bronze or silver")
-    stage = cast(Literal["bronze", "silver"] | None, only)
-    options = replace(context.obj, wait_seconds=wait)
-    project = options.load()
+        raise UsageError(f"--only {only} is not a stage", "write --only bronze or --only silver")
+    options, project = read_project(context, wait)
     contracts = [project.contract(name) for name in tables or sorted(project.contracts)]
-
-    from headwater.lake_job import open_for_writing
-    from headwater.reports import load_json, print_loads
+    from headwater import lake_job, reports
     from pipelines.delta.commit import combine_outcomes
-    from pipelines.load import load_tables
+    from pipelines.load import Stage, load_tables
 
-    with open_for_writing(options, project, f"load {only}" if only else "load") as job:
-        job.tables = [contract.name for contract in contracts]
-        loads = load_tables(job.lake, contracts, stage, job.run, say)
+    command = f"load {only}" if only else "load"
+    with lake_job.open_for_writing(options, project, command, [contract.name for contract in contracts]) as job:
+        loads = load_tables(job.lake, contracts, cast(Stage | None, only), job.run, say)
         job.outcome = combine_outcomes([done.outcome for done in loads])
-    if is_json:
-        print_json(load_json(loads))
-    else:
-        print_loads(loads)
+    print_json(reports.load_json(loads)) if is_json else reports.print_loads(loads)
     exit_if_unchanged(job.outcome, skip_unchanged)
 
 
-@app.command(rich_help_panel=DATA)
+@app.command(rich_help_panel=GROUP)
 def query(
     context: typer.Context,
     sql: Annotated[str, typer.Argument(help="One SELECT over tables named layer.table.")],
@@ -90,16 +80,15 @@ def query(
     """
     from pipelines.reading.sql_tables import find_tables
 
-    find_tables(sql)  # text that is no query is refused before Spark starts
-    project = context.obj.load()
-
+    find_tables(sql)  # text that is not a query is refused before Spark starts
+    options, project = read_project(context)
     from headwater.lake_job import open_for_reading
     from pipelines.reading.query import build_query
 
-    with open_for_reading(context.obj, project, "query") as job:
+    with open_for_reading(options, project, "query") as job:
         frame = build_query(job.lake, sql)
-        is_whole = is_csv or is_json
-        rows = [tuple(row) for row in (frame if is_whole else frame.limit(limit + 1)).collect()]
+        shown = frame if is_csv or is_json else frame.limit(limit + 1)  # one row more tells whether there are more
+        rows = [tuple(row) for row in shown.collect()]
         columns = frame.columns
     if is_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -111,26 +100,25 @@ def query(
             stderr.print(f"first {limit} rows; --limit shows more")
 
 
-@app.command(rich_help_panel=DATA)
+@app.command(rich_help_panel=GROUP)
 def history(
     context: typer.Context,
     table: Annotated[str, typer.Argument(help="A table, as layer.name.")],
     limit: Annotated[int, typer.Option(help="Versions shown, newest first.", min=1)] = 50,
     is_json: Json = False,
 ) -> None:
-    """Show a table's versions: when, by which run, what it did.
+    """Show a table's versions: when each was written, by which job, and what the job did.
 
     Example: headwater history silver.flights
     """
     layer, _, name = table.partition(".")
     if not name:
-        raise UsageError(f"{table!r} names no table", NAMES_TABLE)
-    project = context.obj.load()
-
+        raise UsageError(f"{table!r} names no table", TABLE_HINT)
+    options, project = read_project(context)
     from headwater.lake_job import open_for_reading
     from pipelines.reading.table_history import read_history
 
-    with open_for_reading(context.obj, project, "history") as job:
+    with open_for_reading(options, project, "history") as job:
         versions = read_history(job.lake, layer, name, limit)
     if is_json:
         print_json(versions)
@@ -144,38 +132,31 @@ def history(
     print_table(("version", "at", "operation", "job", "cursor", "through", "inserted", "updated", "deleted"), rows)
 
 
-@app.command(rich_help_panel=DATA)
+@app.command(rich_help_panel=GROUP)
 def trace(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A model, or a table as layer.name.")],
     version: Annotated[int, typer.Argument(help="Its version.", min=0)],
     is_json: Json = False,
 ) -> None:
-    """Print the way back from a model's or a table's version to its files and the runs that made it.
+    """Show from which files, and by which runs, a version of a model or a table was made.
 
     Example: headwater trace gold.carrier_delays 4
     """
     layer, _, table = name.partition(".")
     if table and layer not in LAYERS:
-        raise UsageError(f"{name!r} names no table", NAMES_TABLE)
-    project = context.obj.load()
-    if not table:
-        project.model(name)
-
+        raise UsageError(f"{name!r} names no table", TABLE_HINT)
+    options, project = read_project(context, model=None if table else name)
     from headwater.lake_job import open_for_reading
     from headwater.trace_tree import print_trace
     from pipelines.reading.table_trace import trace_table
 
-    with open_for_reading(context.obj, project, "trace") as job:
+    with open_for_reading(options, project, "trace") as job:
         found: Any
         if table:
             found = trace_table(job.lake, layer, table, version)
         else:
-            from training.model_job import ModelJob
             from training.registry.model_trace import trace_version
 
-            found = trace_version(ModelJob(project, job.lake, name, job.run), version)
-    if is_json:
-        print_json(found)
-    else:
-        print_trace(found)
+            found = trace_version(job.on_model(name), version)
+    print_json(found) if is_json else print_trace(found)

@@ -1,15 +1,17 @@
-"""The commands that demonstrate: demo, airflow-demo, cluster-demo. Each runs in an environment of its own."""
+"""The commands that demonstrate: demo, airflow-demo, cluster-demo. Each runs only in its own environment."""
 
 from typing import Annotated
 
 import typer
 
-from headwater.cli.app import DEMONSTRATIONS, app
+from headwater.cli.app import app
+
+GROUP = "Demonstrations"
 
 
-@app.command(rich_help_panel=DEMONSTRATIONS)
+@app.command(rich_help_panel=GROUP)
 def demo(context: typer.Context) -> None:
-    """Run the whole loop on real flights, begun afresh in lake/demo.
+    """Empty lake/demo, then run the whole loop there on real flights.
 
     Example: headwater --env demo demo
     """
@@ -18,14 +20,14 @@ def demo(context: typer.Context) -> None:
     run_demo(context.obj)
 
 
-@app.command("airflow-demo", rich_help_panel=DEMONSTRATIONS)
+@app.command("airflow-demo", rich_help_panel=GROUP)
 def airflow_demo(
     context: typer.Context,
     keep: Annotated[bool, typer.Option("--keep", envvar="KEEP", help="Leave Airflow up until Ctrl-C.")] = False,
 ) -> None:
-    """Land three more days and watch Airflow load them, and the change of gold start a retraining.
+    """Land three more days of flights. Airflow loads them and, because gold changed, starts a retraining.
 
-    Runs `headwater demo` first where its lake is empty.
+    If `headwater demo` has not run yet, it runs first.
 
     Example: headwater --env demo airflow-demo
     """
@@ -34,9 +36,9 @@ def airflow_demo(
     run_airflow_demo(context.obj, keep)
 
 
-@app.command("cluster-demo", rich_help_panel=DEMONSTRATIONS)
+@app.command("cluster-demo", rich_help_panel=GROUP)
 def cluster_demo(context: typer.Context) -> None:
-    """Start a Spark master and two workers, let Airflow load a month of flights there, and lose a worker midway.
+    """Start a Spark master and two workers, let Airflow load a month of flights there, and kill a worker midway.
 
     Example: headwater --env cluster cluster-demo
     """

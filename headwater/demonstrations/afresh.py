@@ -1,4 +1,4 @@
-"""A demonstration's own environment, emptied before it begins."""
+"""Empties the environment of a demonstration before the demonstration begins."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ def begin_afresh(options: Options, env: str) -> Settings:
 
     Raises
     ------
-    UsageError : in another environment, or when its landing folder does not lie in a folder of the environment's name
+    UsageError : when ``--env`` is not ``env``, or the landing folder is not in a folder that has the environment's name
     LakeBusy : when a writer or a server uses the environment
     """
     if options.env != env:
@@ -25,7 +25,6 @@ def begin_afresh(options: Options, env: str) -> Settings:
     check_not_in_use(settings)
     root = Path(settings.landing).parent
     if root.name != env:
-        hint = f"the landing folder of a demonstration lies in a folder `{env}`"
-        raise UsageError(f"{root} would be removed", hint)
+        raise UsageError(f"{root} would be removed", f"the landing folder of a demonstration lies in a folder `{env}`")
     shutil.rmtree(root, ignore_errors=True)
     return settings

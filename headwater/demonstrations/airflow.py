@@ -1,10 +1,10 @@
-"""``headwater airflow-demo``: three more days land, Airflow loads them, and the change of gold starts a retraining."""
+"""``headwater airflow-demo``: three more days land, Airflow loads them and, because gold changed, retrains."""
 
 import shutil
 from pathlib import Path
 
 from conf.errors import HeadwaterError, UsageError
-from headwater.demonstrations.dag_runs import START_SECONDS, follow_run, is_first, one_interval
+from headwater.demonstrations.dag_runs import START_SECONDS, follow_run, one_interval
 from headwater.demonstrations.feeds import delivery_time, land_days, next_days
 from headwater.demonstrations.flights import run_demo
 from headwater.options import Options
@@ -20,12 +20,7 @@ MORE_DAYS = 3
 
 
 def run_airflow_demo(options: Options, is_kept_up: bool) -> None:
-    """Run the demonstration in the environment ``demo``, where `headwater demo` has run or is run first.
-
-    Raises
-    ------
-    HeadwaterError : when a DAG run did not end as it should
-    """
+    """Run the demonstration in the environment ``demo``. If `headwater demo` has not run there yet, it runs first."""
     if options.env != "demo":
         raise UsageError("the demonstration runs only in its own environment", "use --env demo")
     settings = options.load().settings
@@ -54,18 +49,17 @@ def run_airflow_demo(options: Options, is_kept_up: bool) -> None:
 
 
 def _watch(api: AirflowApi) -> bool:
-    """Follow the scheduled load, the retraining that its asset event starts, and one more retraining by hand.
+    """Follow the scheduled load, the retraining that gold's asset event starts, and a retraining started by hand.
 
-    Returns whether all ended as they should: the first two as a success, the last one with its work skipped.
+    Returns whether all three succeeded, and the last one skipped its tasks because nothing had changed.
     """
     stderr.rule("[bold]incremental_load runs by its schedule", align="left")
-    loaded = follow_run(api, "incremental_load", is_first)
+    loaded = follow_run(api, "incremental_load")
     stderr.rule("[bold]gold changed: its asset event starts retrain", align="left")
-    retrained = follow_run(api, "retrain", is_first)
+    retrained = follow_run(api, "retrain")
     stderr.rule("[bold]once more, by hand: nothing has changed since", align="left")
-    again_id = api.trigger("retrain")
-    again = follow_run(api, "retrain", lambda run, _: run.run_id == again_id)
-    states = {task.task_id: task.state for task in api.tasks(again)}
-    return (loaded.state, retrained.state, again.state) == ("success",) * 3 and (
+    by_hand = follow_run(api, "retrain", api.trigger("retrain"))
+    states = {task.task_id: task.state for task in api.tasks(by_hand)}
+    return (loaded.state, retrained.state, by_hand.state) == ("success",) * 3 and (
         retrained.run_type == "asset_triggered" and states["decide"] == "skipped" and states["train"] == "skipped"
     )

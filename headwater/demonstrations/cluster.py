@@ -7,7 +7,7 @@ from threading import Thread
 
 from conf.errors import HeadwaterError
 from headwater.demonstrations.afresh import begin_afresh
-from headwater.demonstrations.dag_runs import START_SECONDS, follow_run, is_first, one_interval
+from headwater.demonstrations.dag_runs import START_SECONDS, follow_run, one_interval
 from headwater.demonstrations.feeds import delivery_time, land_history
 from headwater.lake_job import open_for_reading
 from headwater.options import Options
@@ -21,17 +21,15 @@ from headwater.servers.ports import require_port
 from headwater.servers.wait_for import wait_for
 from pipelines.reading.query import build_query
 
-LAST_DAY, FIRST_DAY = date(2013, 10, 31), date(2013, 10, 1)
-SPREAD = "select job, status, outcome, try_number, spread from ops.runs order by started_at"
+FIRST_DAY, LAST_DAY = date(2013, 10, 1), date(2013, 10, 31)
+RUNS = "select job, status, outcome, try_number, spread from ops.runs order by started_at"
 POLL_SECONDS = 0.05
 
 
 def run_cluster_demo(options: Options) -> None:
     """Run the demonstration in the environment ``cluster``, which is emptied first.
 
-    Raises
-    ------
-    HeadwaterError : when the load did not succeed, or no worker was lost meanwhile
+    It fails if the load did not succeed, or ended before a worker was killed.
     """
     require_port(options.settings().airflow, "airflow")
     settings = begin_afresh(options, "cluster")
@@ -48,18 +46,18 @@ def run_cluster_demo(options: Options) -> None:
             announce_airflow(settings)
             api.unpause("incremental_load")
             silver = Path(settings.lake) / "silver" / "flights"
-            lost = Thread(target=_lose_worker, args=(cluster, silver), daemon=True)
-            lost.start()
-            loaded = follow_run(api, "incremental_load", is_first)
+            killer = Thread(target=_kill_worker, args=(cluster, silver), daemon=True)
+            killer.start()
+            loaded = follow_run(api, "incremental_load")
         with open_for_reading(options, options.load(), "query") as job:
-            rows = build_query(job.lake, SPREAD)
+            rows = build_query(job.lake, RUNS)
             print_table(rows.columns, [tuple(row) for row in rows.collect()])
-    if loaded.state != "success" or lost.is_alive():
+    if loaded.state != "success" or killer.is_alive():
         raise HeadwaterError("the load did not end as it should", f"read the logs in {airflow_home(settings)}/logs")
 
 
-def _lose_worker(cluster: Cluster, table: Path) -> None:
-    """Kill the second worker as soon as silver writes its first file."""
+def _kill_worker(cluster: Cluster, table: Path) -> None:
+    """Kill the second worker as soon as the table has its first file."""
     while not any(table.rglob("*.parquet")):
         time.sleep(POLL_SECONDS)
     cluster.kill_worker(1)

@@ -1,6 +1,5 @@
-"""DAG runs of a demonstration, followed over Airflow's REST API, with a line for each task as it ends."""
+"""Follows the DAG runs of a demonstration over Airflow's REST API, and prints a line for each task as it ends."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from rich.console import Console
@@ -15,27 +14,25 @@ START_SECONDS, RUN_SECONDS = 180.0, 1200.0
 
 
 def one_interval(delivered_at: datetime) -> dict[str, str]:
-    """Return the settings, as environment variables, by which incremental_load is scheduled exactly once.
+    """Return the environment variables that let Airflow schedule incremental_load exactly once.
 
     Its one interval is the day that ends half an hour after a delivery.
     """
-    began = format_instant(delivered_at + timedelta(minutes=30) - timedelta(days=1))
-    settings = {"incremental_load": "30 11 * * *", "start_at": began, "end_at": began, "catchup": "true"}
+    start_at = format_instant(delivered_at + timedelta(minutes=30) - timedelta(days=1))
+    settings = {"incremental_load": "30 11 * * *", "start_at": start_at, "end_at": start_at, "catchup": "true"}
     return {f"HEADWATER__AIRFLOW__{name.upper()}": value for name, value in settings.items()}
 
 
-def follow_run(api: AirflowApi, dag_id: str, is_it: Callable[[DagRun, int], bool]) -> DagRun:
+def follow_run(api: AirflowApi, dag_id: str, run_id: str | None = None) -> DagRun:
     """Print a line for each task of a run as it ends, and return the run when it has ended.
 
-    Parameters
-    ----------
-    is_it : tells of a run and its place among the DAG's runs whether it is the one to follow
+    Without ``run_id``, follow the first run of the DAG, and wait for it if there is none yet.
     """
     shown: set[str] = set()
 
-    def find() -> DagRun | None:
+    def find_ended() -> DagRun | None:
         runs = api.runs(dag_id) if api.has_dag(dag_id) else []
-        run = next((run for place, run in enumerate(runs) if is_it(run, place)), None)
+        run = next((run for run in runs if run_id in (None, run.run_id)), None)
         for task in api.tasks(run) if run else []:
             if task.state in TASK_FINAL and task.task_id not in shown:
                 shown.add(task.task_id)
@@ -43,11 +40,6 @@ def follow_run(api: AirflowApi, dag_id: str, is_it: Callable[[DagRun, int], bool
                 stdout.print(f"{dag_id:<17} {task.task_id:<11} {task.state:<15} try {task.try_number} {seconds}")
         return run if run and run.state in FINAL else None
 
-    run = wait_for(f"a run of {dag_id} to end", find, RUN_SECONDS)
+    run = wait_for(f"a run of {dag_id} to end", find_ended, RUN_SECONDS)
     stdout.print(f"{dag_id} / {run.run_id}: {run.state} ({run.run_type})")
     return run
-
-
-def is_first(_: DagRun, place: int) -> bool:
-    """Tell whether a run is the first of its DAG."""
-    return place == 0

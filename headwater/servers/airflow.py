@@ -1,4 +1,4 @@
-"""Airflow on this machine: started on loopback, stopped with every process that it started."""
+"""Airflow on this machine. It listens on loopback, and when it stops, every process that it started is ended."""
 
 import signal
 import subprocess
@@ -16,18 +16,12 @@ from headwater.servers.airflow_home import USER, airflow_environment, airflow_ho
 from headwater.servers.in_use import mark_in_use
 from headwater.servers.ports import require_port
 
-SERVER_MARK = "HEADWATER_AIRFLOW_SERVER"  # in the environment of all that a server of ours starts, and of nothing else
+SERVER_MARK = "HEADWATER_AIRFLOW_SERVER"  # a variable that every process started by the server inherits
 STOP_SECONDS = 10
 
 
 def serve_airflow(settings: Settings) -> None:
-    """Run Airflow until it is interrupted.
-
-    Raises
-    ------
-    EnvironmentProblem : when the port is taken, or Airflow's database cannot be made
-    HeadwaterError : when Airflow ends by itself
-    """
+    """Run Airflow until it is interrupted. Raise HeadwaterError if it ends by itself."""
     environment = make_airflow(settings, is_paused=True)
     with mark_in_use(settings), running_airflow(settings, environment) as server:
         announce_airflow(settings)
@@ -41,17 +35,15 @@ def serve_airflow(settings: Settings) -> None:
 
 
 def run_own_command(settings: Settings, words: Sequence[str]) -> int:
-    """Run one of Airflow's own commands in this environment's home and return its exit code."""
+    """Run one of Airflow's own commands on this environment's Airflow, and return its exit code."""
     command = [sys.executable, "-m", "airflow", *words]
     return subprocess.run(command, env=airflow_environment(settings), check=False).returncode
 
 
 def make_airflow(settings: Settings, is_paused: bool) -> dict[str, str]:
-    """Make Airflow's database and pool, and return the environment of its processes.
+    """Make Airflow's database and pool, and return the environment variables of its processes.
 
-    Raises
-    ------
-    EnvironmentProblem : when the port is taken, or Airflow cannot do either
+    Raise EnvironmentProblem if the port is taken, or a command of Airflow fails.
     """
     require_port(settings.airflow, "airflow")
     environment = airflow_environment(settings, is_paused)
@@ -61,7 +53,7 @@ def make_airflow(settings: Settings, is_paused: bool) -> dict[str, str]:
 
 
 def announce_airflow(settings: Settings) -> None:
-    """Say where Airflow is, and the login."""
+    """Print Airflow's address and login."""
     address = f"http://{settings.airflow.host}:{settings.airflow.port}"
     login = f"user {USER}, password {password(settings)}"
     stderr.print(f"Airflow of the environment [bold]{settings.env}[/bold]: {address}  {login}", soft_wrap=True)
@@ -69,12 +61,7 @@ def announce_airflow(settings: Settings) -> None:
 
 @contextmanager
 def running_airflow(settings: Settings, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run scheduler, DAG processor, API server and triggerer while the body runs; leave no process behind.
-
-    Raises
-    ------
-    EnvironmentProblem : when the port is taken
-    """
+    """Run scheduler, DAG processor, API server and triggerer while the body runs, and leave no process behind."""
     require_port(settings.airflow, "airflow")
     log = airflow_home(settings) / "standalone.log"
     marked = environment | {SERVER_MARK: str(airflow_home(settings))}
@@ -89,26 +76,27 @@ def running_airflow(settings: Settings, environment: dict[str, str]) -> Iterator
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
-    """Return every process that the server of this home started, itself among them."""
+    """Return the server of this home and every process that it started."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            found += [process] if process.environ().get(SERVER_MARK) == str(home) else []
+            if process.environ().get(SERVER_MARK) == str(home):
+                found.append(process)
     return found
 
 
 def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
-    """Ask the server to stop; then end what is left of it, the tasks that run with their JVMs among them.
+    """Ask the server to stop, then end the processes that are left, such as running tasks and their JVMs.
 
-    A process that renamed itself may have lost its environment, so descendants are noted as well.
+    A process that renamed itself may have lost the mark, so the server's descendants are collected as well.
     """
-    family = {*psutil.Process(server.pid).children(recursive=True)} if server.poll() is None else set()
+    descendants = {*psutil.Process(server.pid).children(recursive=True)} if server.poll() is None else set()
     with suppress(ProcessLookupError):
         server.send_signal(signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
         server.wait(timeout=STOP_SECONDS)
     for end in (psutil.Process.terminate, psutil.Process.kill):
-        left = [process for process in family | {*processes_of(home)} if process.is_running()]
+        left = [process for process in descendants | {*processes_of(home)} if process.is_running()]
         for process in left:
             with suppress(psutil.Error):
                 end(process)

@@ -1,4 +1,4 @@
-"""What the demonstrations ask of Airflow over its REST API: its DAG runs, their tasks, and to start one."""
+"""A small client of Airflow's REST API: it reads DAG runs and their tasks, and starts a run."""
 
 import json
 import urllib.error
@@ -25,7 +25,7 @@ class DagRun:
 
 @dataclass(frozen=True)
 class TaskTry:
-    """A task of a DAG run at its newest try."""
+    """A task of a DAG run, as its newest try stands."""
 
     task_id: str
     state: str | None
@@ -34,15 +34,13 @@ class TaskTry:
 
 
 class AirflowApi:
-    """A client of one Airflow on loopback."""
-
     def __init__(self, settings: Settings) -> None:
         self._address = f"http://{settings.airflow.host}:{settings.airflow.port}"
         self._login = {"username": USER, "password": password(settings)}
         self._token = ""
 
     def is_up(self) -> bool:
-        """Tell whether the server answers and its scheduler and DAG processor beat."""
+        """Tell whether the server answers, and its scheduler and DAG processor are healthy."""
         try:
             health = self._ask("GET", "/api/v2/monitor/health")
             if not self._token:
@@ -65,17 +63,15 @@ class AirflowApi:
         return [DagRun(run["dag_id"], run["dag_run_id"], run["state"], run["run_type"]) for run in found]
 
     def tasks(self, run: DagRun) -> list[TaskTry]:
-        """Return the tasks of a run."""
-        place = f"/api/v2/dags/{run.dag_id}/dagRuns/{urllib.parse.quote(run.run_id)}/taskInstances"
-        found = self._ask("GET", place)["task_instances"]
+        path = f"/api/v2/dags/{run.dag_id}/dagRuns/{urllib.parse.quote(run.run_id)}/taskInstances"
+        found = self._ask("GET", path)["task_instances"]
         return [TaskTry(task["task_id"], task["state"], task["try_number"], task["duration"]) for task in found]
 
     def unpause(self, dag_id: str) -> None:
-        """Switch a DAG on."""
         self._ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
 
     def trigger(self, dag_id: str) -> str:
-        """Start a run by hand, without a logical date; return its id."""
+        """Start a run without a logical date, as by hand, and return its id."""
         return str(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"])
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:

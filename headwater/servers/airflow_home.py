@@ -1,4 +1,4 @@
-"""Airflow's home in the project's folder: the environment of its processes, its secrets, its connection and pool."""
+"""Airflow's home, a folder of the project: the variables of its processes, its secrets, its connection and its pool."""
 
 import base64
 import json
@@ -17,19 +17,18 @@ USER = "admin"
 
 
 def airflow_home(settings: Settings) -> Path:
-    """Return the folder that Airflow keeps its state in: one for each environment of a project."""
+    """Return the folder in which Airflow keeps its state. Each environment of a project has its own."""
     return Path(settings.project) / "lake" / settings.env / "airflow"
 
 
 def airflow_environment(settings: Settings, is_paused: bool = True) -> dict[str, str]:
-    """Return the environment variables of every Airflow process of this home. ``is_paused``: new DAGs are paused."""
-    home, port = airflow_home(settings), settings.airflow.port
-    address = f"http://{settings.airflow.host}:{port}"
-    keys = _keys(home)
-    parts = [str(Path(sys.executable).parent), child_environment().get("PATH", "")]
+    """Return the environment variables of every Airflow process of this home. ``is_paused``: new DAGs begin paused."""
+    home = airflow_home(settings)
+    address = f"http://{settings.airflow.host}:{settings.airflow.port}"
+    keys = _read_keys(home)
     return child_environment(
         **project_variables(settings),
-        PATH=os.pathsep.join(parts),
+        PATH=os.pathsep.join([str(Path(sys.executable).parent), child_environment().get("PATH", "")]),
         AIRFLOW_HOME=str(home),
         AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
@@ -38,11 +37,11 @@ def airflow_environment(settings: Settings, is_paused: bool = True) -> dict[str,
         AIRFLOW__CORE__EXECUTOR="LocalExecutor",
         AIRFLOW__CORE__AUTH_MANAGER="airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
         AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS=f"{USER}:admin",
-        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE=str(_passwords(home)),
+        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE=str(_password_file(home)),
         AIRFLOW__CORE__EXECUTION_API_SERVER_URL=f"{address}/execution/",
         AIRFLOW__CORE__FERNET_KEY=keys["fernet"],
         AIRFLOW__API__HOST=settings.airflow.host,
-        AIRFLOW__API__PORT=str(port),
+        AIRFLOW__API__PORT=str(settings.airflow.port),
         AIRFLOW__API__BASE_URL=address,
         AIRFLOW__API__WORKERS="1",
         AIRFLOW__API__SECRET_KEY=keys["api"],
@@ -55,29 +54,19 @@ def airflow_environment(settings: Settings, is_paused: bool = True) -> dict[str,
 
 
 def password(settings: Settings) -> str:
-    """Return the password of the user ``admin``, made once and kept in a file only this user can read."""
-    _keys(airflow_home(settings))
-    return str(json.loads(_passwords(airflow_home(settings)).read_text(encoding="utf-8"))[USER])
+    """Return the password of Airflow's user ``admin``. It is made once and kept in a file that only you can read."""
+    _read_keys(airflow_home(settings))
+    return str(json.loads(_password_file(airflow_home(settings)).read_text(encoding="utf-8"))[USER])
 
 
 def prepare_airflow(settings: Settings, environment: dict[str, str]) -> None:
-    """Bring Airflow's database to its version, and make the pool of one slot that all writers share.
-
-    Raises
-    ------
-    EnvironmentProblem : when Airflow cannot do either
-    """
+    """Bring Airflow's database to the installed version, and make the pool, whose one slot all writers share."""
     run_airflow(environment, "db", "migrate")
     run_airflow(environment, "pools", "set", settings.airflow.pool, "1", "whoever writes to the lake")
 
 
 def run_airflow(environment: dict[str, str], *words: str) -> None:
-    """Run an ``airflow`` command in this environment's home.
-
-    Raises
-    ------
-    EnvironmentProblem : when it fails; the end of what it said is in the message
-    """
+    """Run an ``airflow`` command. Raise EnvironmentProblem with the last lines of its output if it fails."""
     command = [sys.executable, "-m", "airflow", *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -87,18 +76,18 @@ def run_airflow(environment: dict[str, str], *words: str) -> None:
         )
 
 
-def _passwords(home: Path) -> Path:
+def _password_file(home: Path) -> Path:
     return home / "passwords.json"
 
 
-def _keys(home: Path) -> dict[str, Any]:
-    """Return the home's keys; the first time, make them and the password, readable by this user alone."""
+def _read_keys(home: Path) -> dict[str, Any]:
+    """Return the home's keys. The first time, make them and the password, in files that only you can read."""
     home.mkdir(parents=True, exist_ok=True)
     file = home / "secrets.json"
     if not file.exists():
         keys = {name: secrets.token_urlsafe(32) for name in ("api", "jwt")}
-        _write_private(_passwords(home), {USER: secrets.token_urlsafe(12)})
-        fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # the form that Fernet asks for
+        _write_private(_password_file(home), {USER: secrets.token_urlsafe(12)})
+        fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # the form that Fernet requires
         _write_private(file, {**keys, "fernet": fernet})
         stderr.print(f"made the secrets of {home}")
     return dict(json.loads(file.read_text(encoding="utf-8")))

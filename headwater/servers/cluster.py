@@ -1,4 +1,4 @@
-"""A Spark standalone cluster on loopback, from the pyspark package: a master and workers, started and stopped by id."""
+"""A Spark standalone cluster on loopback, made of a master and workers from the installed pyspark package."""
 
 import os
 import signal
@@ -22,21 +22,21 @@ START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Cluster:
-    """A master and its workers, each a process group of its own, logging into ``folder``."""
+    """A master and its workers. Each is a process group of its own and writes its log into ``folder``."""
 
     folder: Path
     master: subprocess.Popen[bytes]
     workers: Sequence[subprocess.Popen[bytes]]
 
     def kill_worker(self, place: int) -> None:
-        """Kill a worker and its executors, as a machine that is lost."""
+        """Kill a worker and its executors, as if its machine were lost."""
         os.killpg(self.workers[place].pid, signal.SIGKILL)
         self.workers[place].wait()
 
 
 @contextmanager
 def running_cluster(settings: Settings) -> Iterator[Cluster]:
-    """Run a master where ``spark.master`` says, and two workers of one core, while the body runs.
+    """Run a master at the address ``spark.master``, and two workers of one core each, while the body runs.
 
     Raises
     ------
@@ -58,8 +58,8 @@ def running_cluster(settings: Settings) -> Iterator[Cluster]:
         started.append(_start(folder, "master", "master.Master", *local, "--port", str(address.port)))
         wait_for("the Spark master", lambda: "I have been elected leader" in _log(folder, "master"), START_SECONDS)
         for number in range(1, WORKERS + 1):
-            room = ("--cores", "1", "--memory", "2g", "--work-dir", str(folder / f"worker-{number}"))
-            started.append(_start(folder, f"worker-{number}", "worker.Worker", *local, *room, settings.spark.master))
+            size = ("--cores", "1", "--memory", "2g", "--work-dir", str(folder / f"worker-{number}"))
+            started.append(_start(folder, f"worker-{number}", "worker.Worker", *local, *size, settings.spark.master))
         registered = "Registering worker"
         wait_for("the workers", lambda: _log(folder, "master").count(registered) >= WORKERS, START_SECONDS)
         yield Cluster(folder, started[0], tuple(started[1:]))

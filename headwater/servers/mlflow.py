@@ -1,4 +1,4 @@
-"""The MLflow server on loopback: one worker, and only our own addresses as hosts."""
+"""The MLflow server on loopback, with one worker. It answers only requests to 127.0.0.1 and localhost."""
 
 import os
 import signal
@@ -14,12 +14,7 @@ from training.registry.store import prepare_store
 
 
 def serve_mlflow(settings: Settings, port: int) -> None:
-    """Run the server until it is interrupted.
-
-    Raises
-    ------
-    EnvironmentProblem : when the port is taken
-    """
+    """Run the server until it is interrupted. Raise EnvironmentProblem if the port is taken."""
     host = settings.mlflow.host
     require_port(settings.mlflow.model_copy(update={"port": port}), "mlflow")
     hosts = ",".join(f"{name}:{port}" for name in ("127.0.0.1", "localhost"))

@@ -1,4 +1,4 @@
-"""The ports on which servers of ours listen: free, taken by one of ours, or taken by another program."""
+"""Whether a server's port is free, taken by a server of the same kind, or taken by another program."""
 
 import http.client
 import socket
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from conf.errors import EnvironmentProblem
 from conf.settings import ServerSettings
 
-# What a section of the settings calls a server, and what the server itself answers to.
+# By section of the settings: the name of the program, and the path at which it tells its version.
 PROGRAMS = {"mlflow": "MLflow", "airflow": "Airflow", "spark": "Spark"}
 VERSION_PATHS = {"mlflow": "/version", "airflow": "/api/v2/version"}
 
 
 @dataclass(frozen=True)
 class PortCheck:
-    """What was found at a port. ``fix`` says what to do when it cannot be used; '' when it can."""
+    """What was found at a port. ``is_ours``: a server of the same kind answers there. ``fix`` is '' if it is free."""
 
     is_free: bool
     is_ours: bool
@@ -23,7 +23,7 @@ class PortCheck:
 
 
 def check_port(server: ServerSettings, section: str) -> PortCheck:
-    """Look whether the port of a server is free, or such a server answers there already."""
+    """Tell whether a server's port is free, and if not, who has it. ``section`` is a key of ``PROGRAMS``."""
     where = f"{server.host}:{server.port}"
     program = PROGRAMS[section]
     if _can_bind(server):
@@ -36,12 +36,7 @@ def check_port(server: ServerSettings, section: str) -> PortCheck:
 
 
 def require_port(server: ServerSettings, section: str) -> None:
-    """Stop before a server is started where it could not listen.
-
-    Raises
-    ------
-    EnvironmentProblem : when the port is taken, also by a server of the same kind
-    """
+    """Raise EnvironmentProblem if a server's port is taken, also if it is taken by a server of the same kind."""
     check = check_port(server, section)
     if not check.is_free:
         raise EnvironmentProblem(check.detail, check.fix)

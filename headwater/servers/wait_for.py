@@ -1,4 +1,4 @@
-"""Waiting for a server to do something."""
+"""Waiting until a server has done something."""
 
 import time
 from collections.abc import Callable
@@ -11,12 +11,7 @@ Found = TypeVar("Found")
 
 
 def wait_for(what: str, find: Callable[[], Found | None], seconds: float) -> Found:
-    """Ask again and again until there is an answer, and return it.
-
-    Raises
-    ------
-    HeadwaterError : when there is none in time
-    """
+    """Call ``find`` until it returns something, and return that. Raise HeadwaterError if ``seconds`` pass before."""
     deadline = time.monotonic() + seconds
     while not (found := find()):
         if time.monotonic() > deadline:

@@ -1,6 +1,6 @@
-"""The one application that spark-submit runs. Its arguments are the words that follow ``headwater`` on a command line.
+"""The application that spark-submit runs. Its arguments are the words that follow ``headwater`` on a command line.
 
-It lies alone in its folder, because Python puts the folder of a script first on ``sys.path``.
+It is alone in its folder, because Python puts a script's folder first on ``sys.path``.
 """
 
 import sys
@@ -9,7 +9,7 @@ from conf.settings import airflow_facts, record_exit_code
 from headwater.cli.main import run
 from headwater.watchdog import end_with_ancestors
 
-# Above this process stands the JVM. Under Airflow the task's process and its supervisor stand above that.
+# The parent of this process is the JVM. Under Airflow the JVM's parent is the task, whose parent is its supervisor.
 ANCESTORS = 3 if airflow_facts() else 1
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Which of the landed files are new, and what each is: new content, damaged, empty, or a repeat."""
+"""What each new file in the landing folder is: new content, damaged, empty, or a repeat of content that came before."""
 
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -49,35 +50,33 @@ def judge_files(
     """
     judged: list[JudgedFile] = []
     recorded = {(record.file, record.file_hash): record for record in known}
-    by_content: dict[str, list[FileRecord]] = {}
+    by_content: defaultdict[str, list[FileRecord]] = defaultdict(list)
     for record in known:
-        by_content.setdefault(record.file_hash, []).append(record)
+        by_content[record.file_hash].append(record)
     for entry in admitted:
-        same = recorded.get((entry.file.name, entry.admission.file_hash))
-        if same is not None:  # the same content under the same name: the file was only touched
-            record = replace(same, size=entry.file.size, modified_ns=entry.file.modified_ns)
+        touched = recorded.get((entry.file.name, entry.admission.file_hash))
+        if touched is not None:  # the same content under the same name with another size or modification time
+            record = replace(touched, size=entry.file.size, modified_ns=entry.file.modified_ns)
         else:
-            record = _judge(contract, entry, by_content.get(entry.admission.file_hash, []), load, now)
+            record = _judge(contract, entry, by_content[entry.admission.file_hash], load, now)
         judged.append(JudgedFile(entry.file, record))
-        by_content.setdefault(record.file_hash, []).append(record)
+        by_content[record.file_hash].append(record)
     return judged
 
 
-def _judge(
-    contract: Contract, entry: AdmittedFile, same_content: list[FileRecord], load: int, now: datetime
-) -> FileRecord:
+def _judge(contract: Contract, entry: AdmittedFile, same: list[FileRecord], load: int, now: datetime) -> FileRecord:
+    """Judge a file that is not recorded yet. ``same`` are the records of files with the same content."""
     file, admission, delivered = entry.file, entry.admission, entry.delivered_at
-    clock = delivered if contract.known_at in ("delivered", "ingestion") else None
     record = FileRecord(
         contract.name, file.name, admission.file_hash, file.size, file.modified_ns, delivered, FAILED,
         rows_in_file=0, rows_accepted=0, rows_quarantined=0, rows_superseded=0, rows_repeated=0,
-        known_through=clock, recorded_at=now,
+        known_through=delivered if contract.known_at in ("delivered", "ingestion") else None, recorded_at=now,
     )  # fmt: skip
     if admission.status == FAILED or delivered is None:
         return replace(record, reason=admission.reason, known_through=None)
     if admission.status == EMPTY or admission.rows == 0:
         return replace(record, status=EMPTY, reason=admission.reason or "has no rows")
-    copies = [other for other in same_content if other.status in (LOADED, DUPLICATE)]
+    copies = [other for other in same if other.status in (LOADED, DUPLICATE)]
     if copies:
         return _judge_repeat(record, copies, admission.rows, load)
     return replace(
@@ -87,10 +86,9 @@ def _judge(
 
 
 def _judge_repeat(record: FileRecord, copies: list[FileRecord], rows: int, load: int) -> FileRecord:
-    """Record a repeated file.
+    """Record a repeated file. It matters only if it was delivered earlier than every copy we know.
 
-    It matters only if it was delivered earlier than every copy we know: then ``_known_at`` moves back. Only such a
-    repeat gets a load number, by which silver finds it.
+    Then ``_known_at`` of its rows moves back. Only such a repeat gets a load number, by which silver finds it.
     """
     first = next(copy for copy in copies if copy.status == LOADED)
     earliest = min(copy.delivered_at for copy in copies if copy.delivered_at is not None)
@@ -102,7 +100,7 @@ def _judge_repeat(record: FileRecord, copies: list[FileRecord], rows: int, load:
 
 
 def admit_files(spark: SparkSession, contract: Contract, files: list[LandedFile], now: datetime) -> list[AdmittedFile]:
-    """Judge files one by one and return them in the order of their delivery.
+    """Judge each file alone, by its content and path, and return the files in the order of their delivery.
 
     So the first file with a content is the one that was delivered first, and later ones are its repeats.
 
@@ -110,8 +108,8 @@ def admit_files(spark: SparkSession, contract: Contract, files: list[LandedFile]
     ------
     FileRejected : when a file is damaged and the contract says ``on_bad_file: fail``
     """
-    result = []
-    for file, admission in _read_and_admit(spark, contract, files):
+    admitted = []
+    for file, admission in zip(files, _admit_all(spark, contract, files), strict=True):
         delivered: datetime | None = now
         if contract.landing.delivered != INGESTION:
             try:
@@ -120,26 +118,22 @@ def admit_files(spark: SparkSession, contract: Contract, files: list[LandedFile]
             except FileRejected as error:
                 admission, delivered = replace(admission, status="failed", reason=str(error)), None
         if admission.status == FAILED and contract.landing.on_bad_file == "fail":
-            raise FileRejected(f"{file.name}: {admission.reason}", "mend or remove it; nothing was loaded")
-        result.append(AdmittedFile(file, admission, delivered))
-    return sorted(result, key=lambda admitted: (admitted.delivered_at or now, admitted.file.name))
+            raise FileRejected(f"{file.name}: {admission.reason}", "fix or remove it; nothing was loaded")
+        admitted.append(AdmittedFile(file, admission, delivered))
+    return sorted(admitted, key=lambda entry: (entry.delivered_at or now, entry.file.name))
 
 
-def _read_and_admit(
-    spark: SparkSession, contract: Contract, files: list[LandedFile]
-) -> list[tuple[LandedFile, Admission]]:
+def _admit_all(spark: SparkSession, contract: Contract, files: list[LandedFile]) -> list[Admission]:
     """Admit local files in this process, and those on object storage in Spark's tasks."""
     if not files or "://" not in files[0].uri:
-        return [(file, _admit_one(partial(open_local, file.uri), contract, file.name)) for file in files]
+        return [_admit_one(partial(open_local, file.uri), contract, file.name) for file in files]
 
-    def each(file: LandedFile, open_stream: OpenStream) -> Iterator[pa.RecordBatch]:
+    def read_file(file: LandedFile, open_stream: OpenStream) -> Iterator[pa.RecordBatch]:
         admission = _admit_one(open_stream, contract, file.name)
-        row = {"uri": file.uri, "file_hash": admission.file_hash, "status": admission.status}
-        yield pa.RecordBatch.from_pylist([{**row, "rows": admission.rows, "reason": admission.reason}])
+        yield pa.RecordBatch.from_pylist([{"uri": file.uri, **asdict(admission)}])
 
-    rows = {row["uri"]: row for row in map_files(spark, files, each, ADMISSION).collect()}
-    found = [(file, rows[file.uri]) for file in files]
-    return [(f, Admission(r["file_hash"], r["status"], r["rows"], r["reason"])) for f, r in found]
+    verdicts = {uri: Admission(*facts) for uri, *facts in map_files(spark, files, read_file, ADMISSION).collect()}
+    return [verdicts[file.uri] for file in files]
 
 
 def _admit_one(open_stream: OpenStream, contract: Contract, name: str) -> Admission:

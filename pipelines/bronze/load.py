@@ -56,25 +56,31 @@ def load_bronze(lake: Lake, contract: Contract, ledger: Ledger, now: datetime, r
     _enter_unrecorded_loads(lake, contract, ledger)
     landed = list_landed(lake.spark, lake.settings.landing, contract)
     known = ledger.of(contract.name)
-    unopened = {(record.file, record.size, record.modified_ns) for record in known}
-    new = [file for file in landed if (file.name, file.size, file.modified_ns) not in unopened]
+    recorded = {(record.file, record.size, record.modified_ns) for record in known}
+    new = [file for file in landed if (file.name, file.size, file.modified_ns) not in recorded]
     load = _last_load(known) + 1
     judged = judge_files(contract, admit_files(lake.spark, contract, new, now), known, load, now)
-    accepted = [entry for entry in judged if entry.record.status == LOADED and entry.record.load == load]
-    if accepted:
-        commit = _merge(lake, contract, accepted, now, run)
+    loaded = [entry for entry in judged if entry.record.status == LOADED]
+    to_insert = [entry for entry in loaded if entry.record.load == load]
+    if to_insert:
+        commit = _insert_rows(lake, contract, to_insert, now, run)
     else:
         commit = unchanged(lake.version("bronze", contract.name))
     records = [entry.record for entry in judged]
     ledger.stage(record for record in records if record.file_hash)
-    return _report(commit, len(landed), records)
+    failed = [record for record in records if record.status == FAILED]
+    return BronzeReport(
+        commit, len(landed), len(records), sum(record.status == DUPLICATE for record in records), len(failed),
+        sum(entry.record.rows_in_file or 0 for entry in loaded),
+        tuple(f"{record.file}: {record.reason}" for record in failed),
+    )  # fmt: skip
 
 
 def _last_load(records: list[FileRecord]) -> int:
     return max((record.load for record in records if record.load is not None), default=0)
 
 
-def _merge(lake: Lake, contract: Contract, files: list[JudgedFile], now: datetime, run: RunFacts) -> Commit:
+def _insert_rows(lake: Lake, contract: Contract, files: list[JudgedFile], now: datetime, run: RunFacts) -> Commit:
     """Insert the rows of new files. All of them are of the same load, which becomes bronze's cursor."""
     (load,) = {entry.record.load for entry in files if entry.record.load is not None}
     rows = build_raw_rows(lake.spark, contract, files, load, now)
@@ -82,7 +88,7 @@ def _merge(lake: Lake, contract: Contract, files: list[JudgedFile], now: datetim
     create_table(lake.spark, path, require_columns(rows.schema, (*GRAIN, "_load")))
     hashes = sorted({entry.record.file_hash for entry in files})
     is_short = len(hashes) <= MOST_HASHES_IN_BOUNDS
-    bounds = [f"t._file_hash IN ({', '.join(repr(value) for value in hashes)})"] if is_short else []
+    bounds = [f"t._file_hash IN ({', '.join(map(repr, hashes))})"] if is_short else []
     stamp = Stamp(contract.name, run, lake.last_commit("bronze", contract.name).generation, load)
     return merge_new_rows(lake.spark, Target(path, GRAIN, bounds), rows, stamp)
 
@@ -94,24 +100,14 @@ def _enter_unrecorded_loads(lake: Lake, contract: Contract, ledger: Ledger) -> N
     if not lake.exists("bronze", name) or lake.last_commit("bronze", name).cursor <= last:
         return
     unrecorded = lake.read("bronze", name).where(F.col("_load") > last)
-    grain = ("_file", "_file_hash", "_delivered_at", "_load", "_ingested_at")
-    missing = [
+    files = unrecorded.groupBy("_file", "_file_hash", "_delivered_at", "_load", "_ingested_at").count().collect()
+    ledger.stage(
         FileRecord(
             name, row["_file"], row["_file_hash"], -1, -1, as_utc(row["_delivered_at"]), LOADED, load=row["_load"],
             rows_in_file=row["count"], recorded_at=as_utc(row["_ingested_at"]),
             known_through=as_utc(row["_delivered_at"]) if contract.known_at in ("delivered", "ingestion") else None,
         )
-        for row in unrecorded.groupBy(*grain).count().collect()
-    ]  # fmt: skip
-    ledger.stage(missing)
-
-
-def _report(commit: Commit, seen: int, added: list[FileRecord]) -> BronzeReport:
-    status = [record.status for record in added]
-    return BronzeReport(
-        commit, seen, len(added), status.count(DUPLICATE), status.count(FAILED),
-        sum(record.rows_in_file or 0 for record in added if record.status == LOADED),
-        tuple(f"{record.file}: {record.reason}" for record in added if record.status == FAILED),
+        for row in files
     )  # fmt: skip
 
 
@@ -127,25 +123,22 @@ def build_raw_rows(
     """
     records = {judged.file.uri: judged.record for judged in files}
     schema = bronze_schema(contract)
+    names = [*schema.names, "_file_hash", "_file", "_delivered_at"]
 
-    def each(file: LandedFile, open_stream: OpenStream) -> Iterator[pa.RecordBatch]:
+    def read_file(file: LandedFile, open_stream: OpenStream) -> Iterator[pa.RecordBatch]:
         record, rows = records[file.uri], 0
         for batch in parse(open_stream, contract, file.name, record.file_hash):
             rows += batch.num_rows
-            extra = [
-                pa.array([record.file_hash] * batch.num_rows, pa.string()),
-                pa.array([file.name] * batch.num_rows, pa.string()),
-                pa.array([record.delivered_at] * batch.num_rows, pa.timestamp("us", "UTC")),
-            ]
-            names = [*schema.names, "_file_hash", "_file", "_delivered_at"]
-            yield pa.RecordBatch.from_arrays([*batch.columns, *extra], names=names)
+            origin = [pa.array([text] * batch.num_rows, pa.string()) for text in (record.file_hash, file.name)]
+            delivered = pa.array([record.delivered_at] * batch.num_rows, pa.timestamp("us", "UTC"))
+            yield pa.RecordBatch.from_arrays([*batch.columns, *origin, delivered], names=names)
         if rows != record.rows_in_file:
             raise FileRejected(f"{file.name} had {record.rows_in_file} rows and now has {rows}", "load again")
 
     kinds = {pa.string(): "string", pa.int64(): "bigint"}
     ddl = ", ".join(f"`{column.name}` {kinds[column.type]}" for column in schema)
     ddl += ", _file_hash string, _file string, _delivered_at timestamp"
-    rows = map_files(spark, [judged.file for judged in files], each, ddl)
+    rows = map_files(spark, [judged.file for judged in files], read_file, ddl)
     content = [part for name in (*contract.raw_names, "_raw") for part in (F.col(name).isNull(), F.col(name))]
     return rows.select(
         *contract.raw_names, "_file_hash", "_row_number", "_file", "_delivered_at",

@@ -1,1 +1,1 @@
-"""Delta tables: the only room that creates them, commits to them, or reads their logs."""
+"""Delta tables: the only package that creates them, commits to them, or reads their logs."""

@@ -1,4 +1,4 @@
-"""One commit to a Delta table: it says who made it, and the cursor of what was read moves in the same commit."""
+"""One commit to a Delta table: it records who made it, and up to where the table has read its source (the cursor)."""
 
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -23,11 +23,10 @@ class Stamp:
 
     Parameters
     ----------
-    table : the table's name
     generation, cursor : recorded in the commit as Delta's SetTransaction ``<table>/<generation>`` = ``cursor``
-    through_us : for a commit that moves only ``through``: that instant, in microseconds. The cursor stands still
-        then, and Delta would skip a second commit with the same number, so such commits are numbered by the instant
     extra : more facts for the commit's metadata
+    through_us : for a commit that moves only ``through``: that instant, in microseconds. The cursor stays as it is
+        then, and Delta would skip a second commit with the same number. So the instant numbers such commits
     """
 
     table: str
@@ -38,25 +37,23 @@ class Stamp:
     through_us: int | None = None
 
     @property
-    def transaction(self) -> tuple[str, int] | None:
-        """The application id and the number that Delta records; it skips a commit whose number it has already."""
-        if self.cursor is None:
-            return None
-        if self.through_us is not None:
-            return f"{self.table}/{self.generation}/through", self.through_us
-        return f"{self.table}/{self.generation}", self.cursor
+    def confs(self) -> dict[str, str]:
+        """The properties of a session whose next commit carries this stamp.
 
-    @property
-    def metadata(self) -> str:
-        """The commit's ``userMetadata``, as JSON."""
-        content: dict[str, Any] = {**self.run.as_json(), "table": self.table, **(self.extra or {})}
-        if self.cursor is not None:
-            content |= {"generation": self.generation, "cursor": self.cursor}
-        return json.dumps(content, sort_keys=True)
+        Delta skips a commit whose SetTransaction the table has already.
+        """
+        metadata: dict[str, Any] = {**self.run.as_json(), "table": self.table, **(self.extra or {})}
+        if self.cursor is None:
+            return {USER_METADATA: json.dumps(metadata, sort_keys=True)}
+        metadata |= {"generation": self.generation, "cursor": self.cursor}
+        app, number = f"{self.table}/{self.generation}", self.cursor
+        if self.through_us is not None:
+            app, number = f"{app}/through", self.through_us
+        return {USER_METADATA: json.dumps(metadata, sort_keys=True), TXN_APP: app, TXN_VERSION: str(number)}
 
 
 class Outcome(StrEnum):
-    """APPLIED: rows were written. ADVANCED: only the cursor moved, in a commit without files. UNCHANGED: no commit."""
+    """What a write did. APPLIED: it wrote rows. ADVANCED: it only moved the cursor. UNCHANGED: it made no commit."""
 
     APPLIED = "APPLIED"
     ADVANCED = "ADVANCED"
@@ -65,7 +62,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Commit:
-    """One write to one table, in rows of the table. A version of -1 means that there was no table."""
+    """What one write did to one table, counted in rows. A version of -1 means that there was no table."""
 
     outcome: Outcome
     version_before: int
@@ -73,7 +70,7 @@ class Commit:
     rows_inserted: int = 0
     rows_updated: int = 0
     rows_deleted: int = 0
-    rows_copied: int = 0
+    rows_copied: int = 0  # rows that did not change, but were written again with others of their file
 
     @property
     def rows_written(self) -> int:
@@ -81,25 +78,17 @@ class Commit:
 
 
 def write_commit(spark: SparkSession, path: str, write: Callable[[], object], stamp: Stamp) -> Commit:
-    """Run one write under a stamp and report what it did, by the table's own log."""
+    """Call ``write`` so that its commit carries the stamp, and report what the commit did, by the table's log."""
     before = table_version(spark, path)
-    with temporary_confs(spark, _stamp_confs(stamp)):
+    with temporary_confs(spark, stamp.confs):
         write()
     after = table_version(spark, path)
     if after == before:
         return Commit(Outcome.UNCHANGED, before, after)
     metrics = (read_commit(spark, path, after) or {}).get("operationMetrics", {})
-    rows = [int(metrics.get(f"numTargetRows{kind}", 0)) for kind in ("Inserted", "Updated", "Deleted", "Copied")]
-    if "numTargetRowsInserted" not in metrics:  # an append counts its rows under another name than a MERGE
-        rows[0] += int(metrics.get("numOutputRows", 0))
+    inserted = metrics.get("numTargetRowsInserted", metrics.get("numOutputRows", 0))  # of a MERGE, else of an append
+    rows = [int(inserted), *(int(metrics.get(f"numTargetRows{kind}", 0)) for kind in ("Updated", "Deleted", "Copied"))]
     return Commit(Outcome.APPLIED if any(rows[:3]) else Outcome.ADVANCED, before, after, *rows)
-
-
-def _stamp_confs(stamp: Stamp) -> dict[str, str]:
-    confs = {USER_METADATA: stamp.metadata}
-    if stamp.transaction is not None:
-        confs |= {TXN_APP: stamp.transaction[0], TXN_VERSION: str(stamp.transaction[1])}
-    return confs
 
 
 def unchanged(version: int) -> Commit:
@@ -109,7 +98,4 @@ def unchanged(version: int) -> Commit:
 
 def combine_outcomes(outcomes: Collection[Outcome]) -> Outcome:
     """Say what several writes did together: APPLIED if one of them applied, else ADVANCED if one advanced."""
-    for outcome in (Outcome.APPLIED, Outcome.ADVANCED):
-        if outcome in outcomes:
-            return outcome
-    return Outcome.UNCHANGED
+    return next((outcome for outcome in Outcome if outcome in outcomes), Outcome.UNCHANGED)

@@ -1,4 +1,4 @@
-"""Values written as Spark SQL: equality of columns never prunes a Delta table's files, literals do."""
+"""Python values written as literals of Spark SQL. Delta skips files by literals only, not by equality of columns."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,7 +8,7 @@ from conf.instants import format_instant
 
 
 def sql_literal(value: Any) -> str:
-    """Write a value as Spark SQL."""
+    """Write a value as Spark SQL: a date becomes ``DATE '2024-03-01'``."""
     match value:
         case None:
             return "NULL"

@@ -4,10 +4,11 @@ The cursor of a table is Delta's SetTransaction ``<table>/<generation>``, writte
 RESTORE takes rows back but leaves SetTransactions as they are. So it opens a new generation, which begins with the
 cursor that the restored version had.
 
-The log is read through Hadoop's file system, so any URI works, and without a Spark job.
+The log is read through Hadoop's file system, so any URI works. Reading it starts no Spark job.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,24 +37,25 @@ def changed_version(spark: SparkSession, path: str) -> int:
 
     Commits that only compacted files or moved a cursor do not count.
     """
-    for version in range(table_version(spark, path), 0, -1):
+    newest = table_version(spark, path)
+    for version in range(newest, 0, -1):
         commit = read_commit(spark, path, version)
         if commit is None or _changed_rows(commit):
             return version
-    return min(table_version(spark, path), 0)
+    return min(newest, 0)
 
 
 def _changed_rows(commit: dict[str, Any]) -> bool:
-    if commit.get("operation") not in ("MERGE", "WRITE"):
-        return commit.get("operation") not in ("OPTIMIZE", "VACUUM START", "VACUUM END")
-    counted = ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted", "numOutputRows")
-    metrics = commit.get("operationMetrics", {})
-    known = [int(metrics[name]) for name in counted if name in metrics]
+    operation, metrics = commit.get("operation"), commit.get("operationMetrics", {})
+    if operation not in ("MERGE", "WRITE"):
+        return operation not in ("OPTIMIZE", "VACUUM START", "VACUUM END")
+    counts = ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted", "numOutputRows")
+    known = [int(metrics[name]) for name in counts if name in metrics]
     return not known or sum(known) > 0
 
 
 def table_id(spark: SparkSession, path: str) -> str:
-    """Return the table's own id. A table that was made anew at the same path has another."""
+    """Return the id that Delta gave the table. A table that is made anew at the same path gets another id."""
     return str(_snapshot(spark, path).metadata().id())
 
 
@@ -66,7 +68,7 @@ def table_properties(spark: SparkSession, path: str) -> dict[str, str]:
 
 
 def table_files(spark: SparkSession, path: str) -> DataFrame:
-    """Return the data files of the newest version. Grain (path); with partitionValues, and size in bytes."""
+    """Return the data files of the newest version: path (the grain), partitionValues, and size in bytes."""
     return DataFrame(_snapshot(spark, path).allFiles().toDF(), spark).select("path", "partitionValues", "size")
 
 
@@ -75,26 +77,26 @@ def count_files(spark: SparkSession, path: str) -> int:
     return int(_snapshot(spark, path).numOfFiles())
 
 
-def read_last_commit(spark: SparkSession, path: str, name: str) -> LastCommit:
-    """Return generation, cursor and metadata of Headwater's newest commit to the table ``name`` at ``path``."""
-    return _last_commit_until(spark, path, name, table_version(spark, path), is_newest=True)
-
-
-def _last_commit_until(spark: SparkSession, path: str, name: str, newest: int, is_newest: bool) -> LastCommit:
-    for version in range(newest, -1, -1):
-        commit = read_commit(spark, path, version)
-        if commit is None:
-            break
+def read_last_commit(spark: SparkSession, path: str, name: str, until: int | None = None) -> LastCommit:
+    """Return what Headwater's newest commit to the table ``name`` left behind; with ``until``, of those up to there."""
+    for version, commit in walk_commits_back(spark, path, table_version(spark, path) if until is None else until):
         metadata = our_metadata(commit)
         if "generation" in metadata:
             generation = int(metadata["generation"])
-            cursor = _transaction(spark, path, f"{name}/{generation}", newest, is_newest)
-            return LastCommit(generation, cursor, metadata)
+            return LastCommit(generation, _transaction(spark, path, f"{name}/{generation}", until), metadata)
         if commit.get("operation") == "RESTORE":
-            restored = int(commit["operationParameters"]["version"])
-            before = _last_commit_until(spark, path, name, restored, is_newest=False)
-            return LastCommit(version, before.cursor, before.metadata)
-    return LastCommit(0, _transaction(spark, path, f"{name}/0", newest, is_newest), {})
+            restored = read_last_commit(spark, path, name, int(commit["operationParameters"]["version"]))
+            return LastCommit(version, restored.cursor, restored.metadata)  # this version numbers the new generation
+    return LastCommit(0, _transaction(spark, path, f"{name}/0", until), {})
+
+
+def walk_commits_back(spark: SparkSession, path: str, version: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the commits of a table with their versions, from ``version`` back to the oldest one that the log keeps."""
+    for earlier in range(version, -1, -1):
+        commit = read_commit(spark, path, earlier)
+        if commit is None:
+            return
+        yield earlier, commit
 
 
 def read_commit(spark: SparkSession, path: str, version: int) -> dict[str, Any] | None:
@@ -112,7 +114,7 @@ def read_commits(spark: SparkSession, path: str, limit: int) -> list[Row]:
 
 
 def our_metadata(commit: dict[str, Any]) -> dict[str, Any]:
-    """Return the userMetadata that Headwater wrote into a commit; empty for a commit of somebody else."""
+    """Return the userMetadata that Headwater wrote into a commit; empty when somebody else made the commit."""
     try:
         metadata = json.loads(commit.get("userMetadata") or "{}")
     except ValueError:
@@ -120,33 +122,23 @@ def our_metadata(commit: dict[str, Any]) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) and "run" in metadata else {}
 
 
-def _transaction(spark: SparkSession, path: str, app_id: str, version: int, is_newest: bool) -> int:
-    """Return the number that a SetTransaction had at a version; -1 when it had none.
+def _transaction(spark: SparkSession, path: str, app_id: str, version: int | None) -> int:
+    """Return the number of a SetTransaction at a version (None: the newest); -1 when the table had no such number.
 
-    The checksum file says it without a Spark job. Where there is none, the state of the table is computed.
+    Delta's checksum file gives the number without a Spark job. Without that file, Spark computes the table's state.
     """
-    snapshot = _snapshot(spark, path) if is_newest else _snapshot_at(spark, path, version)
+    snapshot = _snapshot(spark, path, version)
     checksum = snapshot.checksumOpt()
     if checksum.isDefined() and checksum.get().setTransactions().isDefined():
         transactions = checksum.get().setTransactions().get()
-        found = [transactions.apply(i) for i in range(transactions.size())]
-        return next((int(entry.version()) for entry in found if entry.appId() == app_id), -1)
+        entries = (transactions.apply(i) for i in range(transactions.size()))
+        return next((int(entry.version()) for entry in entries if entry.appId() == app_id), -1)
     recorded = snapshot.transactions().get(app_id)
     return int(recorded.get()) if recorded.isDefined() else -1
 
 
-def _delta_log(spark: SparkSession, path: str) -> Any:
+def _snapshot(spark: SparkSession, path: str, version: int | None = None) -> Any:
+    """Return Delta's own object for the state of a table at a version (None: the newest)."""
     jvm: Any = spark._jvm
-    return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path)
-
-
-def _snapshot(spark: SparkSession, path: str) -> Any:
-    jvm: Any = spark._jvm
-    none = jvm.scala.Option.empty()
-    return _delta_log(spark, path).update(False, none, none)
-
-
-def _snapshot_at(spark: SparkSession, path: str, version: int) -> Any:
-    jvm: Any = spark._jvm
-    none = jvm.scala.Option.empty()
-    return _delta_log(spark, path).getSnapshotAt(version, none, none, False)
+    log, none = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path), jvm.scala.Option.empty()
+    return log.update(False, none, none) if version is None else log.getSnapshotAt(version, none, none, False)

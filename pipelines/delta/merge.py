@@ -1,12 +1,11 @@
-"""MERGE: the way rows come into a table, so that writing them twice changes nothing.
+"""MERGE: writes rows into a table in such a way that writing them twice changes nothing.
 
-The source has one row for each key by then. ON carries literal bounds of the batch, because Delta skips files by
-literals only: equality of columns alone reads the whole table.
+The caller gives a source with one row for each key, and literal bounds of its values. Without bounds Delta would read
+the whole table, because it skips no file by the equality of two columns.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -16,12 +15,14 @@ from pipelines.delta.commit import Commit, Stamp, write_commit
 from pipelines.delta.log import table_version
 
 DELETE_MARK = "_delete"
-JUST_CREATED = 0  # the version of a table that has no rows yet
+# The version of a table that has no rows yet. Appending to it does what a MERGE does, at half the cost. Afterwards the
+# table has version 1, so the same job run again merges and appends nothing.
+JUST_CREATED = 0
 
 
 @dataclass(frozen=True)
 class Target:
-    """A table to merge into. ``bounds`` are literal conditions on it (alias ``t``), by which Delta skips files."""
+    """A table to merge into. ``bounds`` are conditions on its columns (alias ``t``), such as ``t.id >= 22``."""
 
     path: str
     grain: Sequence[str]
@@ -30,15 +31,15 @@ class Target:
 
 
 def merge_new_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: Stamp) -> Commit:
-    """Insert the rows whose key the table does not have. A row that the table has is never touched."""
+    """Insert the rows whose key the table does not have. Rows of keys that it has stay as they are."""
     if table_version(spark, target.path) == JUST_CREATED:
-        return write_commit(spark, target.path, partial(_append, target, source), stamp)
+        return append_rows(spark, target.path, source, stamp, target.partition_by)
     merge = _merge(spark, target, source).whenNotMatchedInsertAll()
     return write_commit(spark, target.path, merge.execute, stamp)
 
 
 def merge_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: Stamp) -> Commit:
-    """Update the rows whose key the table has, insert the others, and delete by key where ``_delete`` is true.
+    """Update the rows whose key the table has, and insert the others. Where ``_delete`` is true, delete by key instead.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def merge_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: St
     """
     columns = [name for name in source.columns if name != DELETE_MARK]
     if table_version(spark, target.path) == JUST_CREATED:
-        return write_commit(spark, target.path, partial(_append, target, source.select(*columns)), stamp)
+        return append_rows(spark, target.path, source.select(*columns), stamp, target.partition_by)
     values: dict[str, str | Column] = {name: F.col(f"s.`{name}`") for name in columns}
     merge = _merge(spark, target, source)
     if DELETE_MARK in source.columns:
@@ -57,21 +58,18 @@ def merge_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: St
     return write_commit(spark, target.path, merge.execute, stamp)
 
 
-def append_rows(spark: SparkSession, path: str, rows: DataFrame, stamp: Stamp) -> Commit:
-    """Add rows to a journal. A journal has no key, so this is only for what happens once."""
+def append_rows(
+    spark: SparkSession, path: str, rows: DataFrame, stamp: Stamp, partition_by: Sequence[str] = ()
+) -> Commit:
+    """Add rows without comparing keys: to a journal, which has no key, or to a table that is still empty."""
+    if partition_by:  # one task for each partition, hence one file, as MERGE writes it
+        rows = rows.repartition(*partition_by)
     return write_commit(spark, path, lambda: rows.write.format("delta").mode("append").save(path), stamp)
 
 
 def compact_files(spark: SparkSession, path: str, stamp: Stamp) -> Commit:
-    """Write many small files anew as a few large ones. No row changes."""
+    """Rewrite many small files as a few large ones. No row changes."""
     return write_commit(spark, path, DeltaTable.forPath(spark, path).optimize().executeCompaction, stamp)
-
-
-def _append(target: Target, source: DataFrame) -> None:
-    """Do what a MERGE into an empty table does, at half the cost. The stamp keeps it from happening twice."""
-    if target.partition_by:  # one task for each partition, hence one file, as MERGE does
-        source = source.repartition(*target.partition_by)
-    source.write.format("delta").mode("append").save(target.path)
 
 
 def _merge(spark: SparkSession, target: Target, source: DataFrame) -> DeltaMergeBuilder:

@@ -1,4 +1,4 @@
-"""The life of a Delta table: created, read, removed, replaced by another."""
+"""Creating, reading, removing and replacing Delta tables."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
@@ -15,19 +15,16 @@ from pipelines.delta.log import table_version
 from pipelines.runtime.file_system import remove_folder, rename_folder
 from pipelines.runtime.session import temporary_confs
 
-# Spark may not query files by path, since a project's expressions could. Creating a table at a path needs that right.
+# Sessions forbid SQL on files, so that no expression of a project can read one. Only ``create_table`` allows it.
 SQL_ON_FILES = "spark.sql.runSQLOnFiles"
 # For tables whose rows change: a MERGE marks the old rows as deleted and copies no row that lies in the same file.
 MARKS_ROWS = {"delta.enableDeletionVectors": "true"}
 
 
 def create_table(
-    spark: SparkSession,
-    path: str,
-    schema: StructType,
-    partition_by: Sequence[str] = (),
+    spark: SparkSession, path: str, schema: StructType, partition_by: Sequence[str] = (),
     properties: Mapping[str, str] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Create an empty table at ``path``, unless there is one already. Its first rows come with version 1."""
     if is_table(spark, path):
         return
@@ -44,7 +41,7 @@ def create_table(
 
 
 def require_columns(schema: StructType, required: Collection[str]) -> StructType:
-    """Return the schema with these columns NOT NULL and all others nullable. The schema itself is left as it is."""
+    """Return a copy of the schema with these columns NOT NULL and all others nullable."""
     return StructType(
         [StructField(field.name, field.dataType, field.name not in required, field.metadata) for field in schema.fields]
     )
@@ -70,8 +67,8 @@ def swap_table(spark: SparkSession, path: str, beside: str) -> None:
     if not rename_folder(spark, path, replaced) or not rename_folder(spark, beside, path):
         raise DataError(f"{beside} could not be moved to {path}", "check the rights on the folder, then run again")
     remove_folder(spark, replaced)
-    for moved in (path, beside):
-        _forget(spark, moved)
+    _forget(spark, path)
+    _forget(spark, beside)
 
 
 def is_table(spark: SparkSession, path: str) -> bool:
@@ -81,20 +78,18 @@ def is_table(spark: SparkSession, path: str) -> bool:
 
 def read_table(spark: SparkSession, path: str, version: int | None = None) -> DataFrame:
     """Read a table lazily, as of ``version`` when one is given."""
-    reader = spark.read.format("delta")
-    if version is not None:
-        reader = reader.option("versionAsOf", version)
-    return reader.load(path)
+    options = {} if version is None else {"versionAsOf": version}
+    return spark.read.format("delta").options(**options).load(path)
 
 
 def read_changes(spark: SparkSession, path: str, after: int, until: int) -> DataFrame:
-    """Read what changed in the versions (after, until]: each changed row before and after, told by ``_change_type``."""
-    reader = spark.read.format("delta").option("readChangeFeed", "true")
-    return reader.option("startingVersion", after + 1).option("endingVersion", until).load(path)
+    """Read the rows that changed in the versions (after, until], before and after; ``_change_type`` says which."""
+    changes = spark.read.format("delta").option("readChangeFeed", "true")
+    return changes.option("startingVersion", after + 1).option("endingVersion", until).load(path)
 
 
 def _forget(spark: SparkSession, path: str) -> None:
-    """Drop what Delta remembers of the table that lay at a path."""
+    """Make Delta forget the table that lay at a path."""
     jvm: Any = spark._jvm
     jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(path))
 
@@ -105,8 +100,5 @@ Record = TypeVar("Record")
 def collect_records(frame: DataFrame, kind: type[Record]) -> list[Record]:
     """Collect a frame into objects of a dataclass whose fields are named like the columns; timestamps are UTC."""
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    return [kind(*(_with_zone(value) for value in row)) for row in frame.select(*names).collect()]
-
-
-def _with_zone(value: Any) -> Any:
-    return as_utc(value) if isinstance(value, datetime) else value
+    rows = [row.asDict() for row in frame.select(*names).collect()]
+    return [kind(**{name: as_utc(x) if isinstance(x, datetime) else x for name, x in row.items()}) for row in rows]

@@ -1,8 +1,8 @@
-"""The job ``materialize``: silver → gold, at a cost that follows what changed.
+"""The job ``materialize``: silver → gold. Its cost depends on how much changed since the last job.
 
-A view's table records in its own commits which version of silver it has read, and ``through`` when it is complete.
-What changed in silver since then is read once for all views of a source. A table that was made under another
-fingerprint is made anew beside the old one, which it then replaces.
+A view's table records in its own commits which version of silver it has read, and up to when it is complete
+(``through``). The rows that changed in silver since that version are read once for all views of a source. When the
+definition of a view has changed, its fingerprint has too: then the table is rebuilt beside the old one and replaces it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,29 +28,28 @@ def materialize(
     project: Project, lake: Lake, views: Sequence[FeatureView], through: datetime | None, run: RunFacts,
     is_full: bool = False,
 ) -> list[GoldReport]:  # fmt: skip
-    """Complete each view's gold table through an instant. A table that is complete further than that stays so.
+    """Complete each view's gold table through an instant. A table that is complete through a later one stays so.
 
     Parameters
     ----------
     through : by default each source's own data clock
-    is_full : make every row anew and write what differs; the result is the same
+    is_full : compute every row anew and write those that differ; the result is the same
 
     Raises
     ------
     NotFound : when a source has never been loaded
     """
-    sources = {view.source for view in views if lake.exists("silver", view.source)}
-    clocks = {} if through else {source: data_clock(lake, source) for source in sources}
-    plans = [plan_view(lake, view, project.contract(view.source), through or clocks.get(view.source)) for view in views]
+    until = {source: through or data_clock(lake, source) for source in {view.source for view in views}}
+    plans = [plan_view(lake, view, project.contract(view.source), until[view.source]) for view in views]
     with read_source_changes(lake, [plan for plan in plans if plan.is_same_meaning and not is_full]) as changes:
 
         def carry_out(plan: ViewPlan, spark: SparkSession) -> GoldReport:
-            own = lake.with_session(spark)
+            own_lake = lake.with_session(spark)
             if is_full or not plan.is_same_meaning:
-                return recompute_view(own, plan, run)
+                return recompute_view(own_lake, plan, run)
             if plan.is_done:
-                return GoldReport(plan.view.name, unchanged(own.version("gold", plan.view.name)), plan.through)
-            return advance_view(own, plan, changes.get((plan.view.source, plan.cursor)), run)
+                return GoldReport(plan.view.name, unchanged(own_lake.version("gold", plan.view.name)), plan.through)
+            return advance_view(own_lake, plan, changes.get((plan.view.source, plan.cursor)), run)
 
         return run_in_parallel_sessions(lake.spark, [partial(carry_out, plan) for plan in plans])
 
@@ -59,7 +58,7 @@ def materialize(
 def read_source_changes(lake: Lake, plans: Sequence[ViewPlan]) -> Iterator[dict[tuple[str, int], DataFrame]]:
     """Yield the rows that changed in each source since each cursor, by (source, cursor).
 
-    Each is read once, kept in memory for all views that need it while the body runs, and then released.
+    Each frame is read once and kept in memory for all views that need it, until the body ends.
     """
     frames: dict[tuple[str, int], DataFrame] = {}
     for plan in plans:

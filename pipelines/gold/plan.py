@@ -1,4 +1,4 @@
-"""What it takes to bring one view's table up to an instant, known before any row is read."""
+"""What must be done to complete one view's table through an instant, found out before any row is read."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,17 +19,15 @@ FINGERPRINT = "headwater.fingerprint"
 
 @dataclass(frozen=True)
 class ViewPlan:
-    """One view: where its table is, and where it is to be brought.
+    """One view: the state of its gold table, and the state that the table is to reach.
 
     Parameters
     ----------
-    source_version : the newest version of the view's silver table, which is to be read
-    changed_version : the newest version of it in which a row changed
-    through : up to when the table will be complete
-    has_table : a table of the view exists
-    is_same_meaning : that table was made under this fingerprint, from this silver table
-    cursor : the version of the silver table that it has read; -1 without a table
-    previous : up to when it is complete now; None when that is not known
+    source_version, changed_version : the newest version of the view's silver table, and the newest with a changed row
+    through : up to when the gold table will be complete
+    is_same_meaning : the gold table was made under this fingerprint, from this silver table
+    cursor : the version of the silver table that the gold table has read; -1 without a gold table
+    previous : up to when the gold table is complete now; None when that is not known
     """
 
     view: FeatureView
@@ -58,17 +56,17 @@ class ViewPlan:
         return self.view.event_at or self.contract.event_at
 
     def build_events(self, silver: DataFrame) -> DataFrame:
-        """Return what the view counts of silver rows, lazily."""
+        """Return the events that the view counts among these silver rows, lazily."""
         return build_events(silver, self.view, self.contract.event_at, self.contract.grain)
 
 
 def plan_view(lake: Lake, view: FeatureView, contract: Contract, asked: datetime | None) -> ViewPlan:
-    """Compare a view's table with its source, by their logs.
+    """Compare the logs of a view's gold table and of its silver table.
 
     Parameters
     ----------
     contract : of the view's source
-    asked : up to when the table shall be complete; ``through`` never goes back, so it may be complete further than that
+    asked : up to when the table must be complete; where it is already complete through a later instant, that one stays
 
     Raises
     ------
@@ -84,14 +82,13 @@ def plan_view(lake: Lake, view: FeatureView, contract: Contract, asked: datetime
     if not lake.exists("gold", view.name):
         return plan
     last = lake.last_commit("gold", view.name)
-    recorded = last.metadata.get("through")
-    previous = parse_instant(recorded) if recorded else None
-    path = lake.path("gold", view.name)
-    is_same = table_properties(lake.spark, path).get(FINGERPRINT) == meaning and previous is not None
-    is_same = is_same and last.metadata.get("source_id") == lake.table_id("silver", view.source)
+    previous = parse_instant(last.metadata["through"]) if last.metadata.get("through") else None
+    made_under = table_properties(lake.spark, lake.path("gold", view.name)).get(FINGERPRINT)
+    made_from, source_id = last.metadata.get("source_id"), lake.table_id("silver", view.source)
     return replace(
-        plan, has_table=True, is_same_meaning=is_same, cursor=last.cursor, generation=last.generation,
-        previous=previous, through=max(asked, previous) if previous else asked,
+        plan, has_table=True, cursor=last.cursor, generation=last.generation, previous=previous,
+        through=max(asked, previous) if previous else asked,
+        is_same_meaning=previous is not None and (made_under, made_from) == (meaning, source_id),
     )  # fmt: skip
 
 

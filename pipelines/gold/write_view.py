@@ -1,7 +1,7 @@
-"""The feature rows of one view, made anew where that is needed, and compared with the stored ones.
+"""The feature rows of one view: computed anew where that is needed, compared with the stored rows, and written.
 
-What changed in silver says which grid points have to be made anew. These say which events have to be read, between
-literal bounds. Only rows that differ are written.
+The changed silver rows decide which grid points are computed anew, and these decide which events are read. Only rows
+that differ from the stored ones are written.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,6 @@ from pipelines.delta.tables import MARKS_ROWS, create_table, drop_table, require
 from pipelines.gold.plan import FINGERPRINT, ViewPlan
 from pipelines.runtime.run_facts import RunFacts
 
-Shares = tuple[float | None, float | None]
-
 
 @dataclass(frozen=True)
 class GoldReport:
@@ -33,7 +31,7 @@ class GoldReport:
 
     Parameters
     ----------
-    rows_restated : rows that were usable before this job and have another value now
+    rows_restated : rows that could be used before this job and have another value now
     share_on_time, share_too_late : of the events that were counted; None when there were none
     """
 
@@ -47,50 +45,48 @@ class GoldReport:
 
 
 def recompute_view(lake: Lake, plan: ViewPlan, run: RunFacts) -> GoldReport:
-    """Make every row. A table of the same meaning gets only what differs; any other is made anew and replaced."""
+    """Compute every row anew. A table of the same meaning is updated where rows differ; any other one is replaced."""
     events = plan.build_events(lake.read("silver", plan.view.source, plan.source_version))
     rows = build_rows(events, plan.view, instant_to_micros(plan.through))
     shares = _measure_timeliness(events, plan.view)
     if plan.is_same_meaning:
         commit, restated = _merge_difference(lake, plan, rows, lake.read("gold", plan.view.name), None, run)
         return GoldReport(plan.view.name, commit, plan.through, True, restated, *shares)
-    path = lake.path("gold", plan.view.name)
-    beside = f"{path}__rebuilding" if plan.has_table else path
+    path = target = lake.path("gold", plan.view.name)
     if plan.has_table:
-        drop_table(lake.spark, beside)
+        target = f"{path}__rebuilding"
+        drop_table(lake.spark, target)
     schema = require_columns(rows.schema, (*plan.grain, "available_at"))
-    create_table(lake.spark, beside, schema, properties={**MARKS_ROWS, FINGERPRINT: plan.fingerprint})
-    commit = merge_rows(lake.spark, Target(beside, plan.grain), rows, _stamp(lake, replace(plan, generation=0), run))
+    create_table(lake.spark, target, schema, properties={**MARKS_ROWS, FINGERPRINT: plan.fingerprint})
+    commit = merge_rows(lake.spark, Target(target, plan.grain), rows, _stamp(lake, replace(plan, generation=0), run))
     if plan.has_table:
-        swap_table(lake.spark, path, beside)
+        swap_table(lake.spark, path, target)
     return GoldReport(plan.view.name, commit, plan.through, True, 0, *shares)
 
 
 def advance_view(lake: Lake, plan: ViewPlan, changes: DataFrame | None, run: RunFacts) -> GoldReport:
-    """Make anew only the rows that the changes touch, and those that became available since the last job.
+    """Compute anew only the rows that the changes touch, and those that became available since the last job.
 
     Parameters
     ----------
     changes : the rows that changed in silver since the plan's cursor, before and after; None when none did
     """
     view, silver = plan.view, lake.read("silver", plan.view.source, plan.source_version)
+    previous_us, through_us = instant_to_micros(plan.previous or plan.through), instant_to_micros(plan.through)
     changed = plan.build_events(silver.limit(0) if changes is None else changes)
-    previous = instant_to_micros(plan.previous or plan.through)
-    spans = build_spans(changed, view, previous, instant_to_micros(plan.through))
+    spans = build_spans(changed, view, previous_us, through_us)
     touched = spans.touched.persist()
     try:
         spans = replace(spans, touched=touched)
         extent = build_extent(spans).collect()[0]
         bounds = bounds_of(view, spans, extent["_first_us"], extent["_last_us"])
-        shares: Shares = (None, None)
-        if changes is not None:
-            added = changes.where("_change_type IN ('insert', 'update_postimage')")
-            shares = _measure_timeliness(plan.build_events(added), view)
+        added = None if changes is None else changes.where("_change_type IN ('insert', 'update_postimage')")
+        shares = (None, None) if added is None else _measure_timeliness(plan.build_events(added), view)
         if bounds is None:
             rows = stored = lake.read("gold", view.name).limit(0)
         else:
             events = plan.build_events(silver.where(_event_range(plan.event_at, bounds)))
-            rows = build_rows(events, view, instant_to_micros(plan.through), spans)
+            rows = build_rows(events, view, through_us, spans)
             stored = in_spans(lake.read("gold", view.name).where(_point_range(bounds)), spans, view)
         commit, restated = _merge_difference(lake, plan, rows, stored, bounds, run)
     finally:
@@ -103,22 +99,21 @@ def build_difference(rows: DataFrame, stored: DataFrame, grain: Sequence[str]) -
 
     Parameters
     ----------
-    rows, stored : of the same columns and of this grain, whose columns are never NULL
+    rows, stored : the same columns, at this grain; no column of the grain is NULL
 
     Returns
     -------
-    grain ``grain``: the rows that are new or differ, and, with ``_delete`` true, those that are in ``stored`` only
+    at this grain: the rows that are new or differ, and, with ``_delete`` true, those that are in ``stored`` only
     """
     values = [name for name in rows.columns if name not in grain]
-    made = rows.select(*grain, F.struct(*values).alias("_new"))
-    kept = stored.select(*grain, F.struct(*values).alias("_old"))
-    pairs = made.join(kept, on=list(grain), how="full_outer").where(~F.col("_new").eqNullSafe(F.col("_old")))
-    is_gone = F.col("_new").isNull()
-    image = F.coalesce("_new", "_old")
+    new = rows.select(*grain, F.struct(*values).alias("_new"))
+    old = stored.select(*grain, F.struct(*values).alias("_old"))
+    pairs = new.join(old, on=list(grain), how="full_outer").where(~F.col("_new").eqNullSafe(F.col("_old")))
+    image, is_gone = F.coalesce("_new", "_old"), F.col("_new").isNull()
     return pairs.select(*grain, *[image[name].alias(name) for name in values], is_gone.alias(DELETE_MARK))
 
 
-def _measure_timeliness(events: DataFrame, view: FeatureView) -> Shares:
+def _measure_timeliness(events: DataFrame, view: FeatureView) -> tuple[float | None, float | None]:
     row = build_timeliness(events, view).collect()[0]
     return row["share_on_time"], row["share_too_late"]
 
@@ -126,7 +121,7 @@ def _measure_timeliness(events: DataFrame, view: FeatureView) -> Shares:
 def _merge_difference(
     lake: Lake, plan: ViewPlan, rows: DataFrame, stored: DataFrame, bounds: Bounds | None, run: RunFacts
 ) -> tuple[Commit, int]:
-    """Write what differs; return the commit, and how many of the rows were usable before already."""
+    """Write the rows that differ; return the commit, and how many of them could be used before this job."""
     difference = build_difference(rows, stored, plan.grain).persist()
     try:
         restated = difference.where(F.col("available_at") <= F.lit(plan.previous)).count()
@@ -140,10 +135,10 @@ def _merge_difference(
 
 
 def _event_range(event_at: str, bounds: Bounds) -> str:
-    high = f"{event_at} < {sql_literal(micros_to_instant(bounds.event_hi_us))}"
+    is_before_end = f"{event_at} < {sql_literal(micros_to_instant(bounds.event_hi_us))}"
     if bounds.event_lo_us is None:
-        return high
-    return f"{event_at} >= {sql_literal(micros_to_instant(bounds.event_lo_us))} AND {high}"
+        return is_before_end
+    return f"{event_at} >= {sql_literal(micros_to_instant(bounds.event_lo_us))} AND {is_before_end}"
 
 
 def _point_range(bounds: Bounds, alias: str = "") -> str:
@@ -159,7 +154,6 @@ def _stamp(lake: Lake, plan: ViewPlan, run: RunFacts) -> Stamp:
         "source_version": plan.source_version,
         "source_id": lake.table_id("silver", plan.view.source),
     }
-    stamp = Stamp(plan.view.name, run, plan.generation, plan.source_version, facts)
-    if plan.is_same_meaning and plan.cursor >= plan.source_version:  # silver stands still: only ``through`` moves
-        return replace(stamp, through_us=instant_to_micros(plan.through))
-    return stamp
+    has_read_silver = plan.is_same_meaning and plan.cursor >= plan.source_version  # then only ``through`` moves
+    through_us = instant_to_micros(plan.through) if has_read_silver else None
+    return Stamp(plan.view.name, run, plan.generation, plan.source_version, facts, through_us)

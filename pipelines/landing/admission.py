@@ -14,11 +14,11 @@ from typing import Literal
 
 from conf.contract import Contract
 from conf.errors import FileRejected
-from pipelines.landing.byte_stream import HashedStream, OpenStream, open_landed
+from pipelines.landing.byte_stream import LandedStreams, OpenStream, open_landed
 from pipelines.landing.count_csv import count_records, read_header, scan_lines
 from pipelines.landing.parse import check_columns, read_batches
 
-Reopen = Callable[[], AbstractContextManager["tuple[io.BufferedReader, HashedStream]"]]
+Reopen = Callable[[], AbstractContextManager[LandedStreams]]
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,7 @@ class Admission:
 
 
 def admit(open_stream: OpenStream, contract: Contract, name: str) -> Admission:
-    """Judge one file by its contract, reading it to its end.
-
-    Bad content is a verdict and never an exception. Only what ``open_stream`` raises is passed on.
-    """
+    """Judge one file by its contract. Bad content is a verdict: only what ``open_stream`` raises is passed on."""
     reopen = partial(open_landed, open_stream, contract, name)
     with reopen() as (stream, hashed):
         try:
@@ -54,12 +51,12 @@ def admit(open_stream: OpenStream, contract: Contract, name: str) -> Admission:
 
 
 def _judge(stream: io.BufferedReader, contract: Contract, reopen: Reopen) -> tuple[int, str]:
-    """Return the number of rows; where there is nothing to load, also why."""
+    """Return the number of rows, and why there is nothing to load ('' when there is)."""
     if not stream.peek(1):
         return 0, "has no bytes"
     if contract.landing.format == "csv":
         return _judge_csv(stream, contract, reopen)
-    rows = sum(batch.num_rows for batch in read_batches(stream, contract, lambda batch, _: batch))
+    rows = _count_parsed(stream, contract)
     return rows, "has only blank lines" if not rows and contract.landing.format == "json" else ""
 
 
@@ -73,8 +70,12 @@ def _judge_csv(stream: io.BufferedReader, contract: Contract, reopen: Reopen) ->
     with reopen() as (again, _):
         counted = count_records(again, delimiter) if lines is None else lines - 1
     with reopen() as (again, _):
-        parsed = sum(batch.num_rows for batch in read_batches(again, contract, lambda batch, _: batch))
+        parsed = _count_parsed(again, contract)
     if counted != parsed:
         hint = "a quote is probably not closed where it should be, or the file changed meanwhile"
         raise FileRejected(f"one count finds {counted} records, another {parsed}", hint)
     return parsed, ""
+
+
+def _count_parsed(stream: io.BufferedReader, contract: Contract) -> int:
+    return sum(batch.num_rows for batch in read_batches(stream, contract, lambda batch, _: batch))

@@ -1,4 +1,4 @@
-"""The bytes of a landed file on their way to a parser: hashed as they landed, unzipped within bounds."""
+"""The bytes of a landed file on their way to a parser: hashed as they landed, then unzipped within bounds."""
 
 import gzip
 import hashlib
@@ -48,15 +48,15 @@ class HashedStream(io.RawIOBase):
 
 
 class UnzippedStream(io.RawIOBase):
-    """The bytes to parse. A file that unzips to far too much is refused; text always ends in a line end."""
+    """The bytes to parse. A file that unzips to far too much is refused; text always ends with a line end."""
 
     def __init__(
         self, source: "io.BufferedReader[HashedStream] | gzip.GzipFile", hashed: HashedStream, is_text: bool
     ) -> None:
         self._source = source
         self._hashed = hashed
-        self._last = b"\n"
         self._is_text = is_text
+        self._last_byte = b"\n"
         self._size = 0
 
     def readable(self) -> bool:
@@ -70,29 +70,26 @@ class UnzippedStream(io.RawIOBase):
             what = f"is not whole gzip after {self._size} unzipped bytes: {error}"
             raise FileRejected(what, "is the file cut short, or not gzip in spite of its name?") from None
         self._size += len(data)
-        self._check_size()
-        if self._is_text and not data and self._last not in b"\r\n":
-            data = b"\n"
-        self._last = data[-1:] or self._last
-        view[: len(data)] = data
-        return len(data)
-
-    def _check_size(self) -> None:
         is_bomb = self._size > max(RATIO_COUNTS_FROM_BYTES, MAX_UNZIP_RATIO * self._hashed.size)
         if isinstance(self._source, gzip.GzipFile) and (is_bomb or self._size > MAX_UNZIPPED_BYTES):
             limit = f"{MAX_UNZIP_RATIO} times its size" if is_bomb else f"{MAX_UNZIPPED_BYTES >> 30} GiB"
             raise FileRejected(f"unzips to more than {limit}", "is it a gzip bomb? land it unzipped, or in parts")
+        if self._is_text and not data and self._last_byte not in b"\r\n":
+            data = b"\n"
+        self._last_byte = data[-1:] or self._last_byte
+        view[: len(data)] = data
+        return len(data)
+
+
+LandedStreams = tuple[io.BufferedReader, HashedStream]
 
 
 @contextmanager
-def open_landed(
-    open_stream: OpenStream, contract: Contract, name: str
-) -> Iterator[tuple[io.BufferedReader, HashedStream]]:
+def open_landed(open_stream: OpenStream, contract: Contract, name: str) -> Iterator[LandedStreams]:
     """Open a file: yield the stream to parse, unzipped where the name ends with .gz, and the stream that is hashed."""
-    is_text = contract.landing.format != "parquet"
     with open_stream() as source:
         hashed = HashedStream(source)
         landed = io.BufferedReader(hashed, CHUNK_BYTES)
         plain = gzip.GzipFile(fileobj=landed) if name.endswith(".gz") else landed
-        stream: io.BufferedReader = io.BufferedReader(UnzippedStream(plain, hashed, is_text), CHUNK_BYTES)
-        yield stream, hashed
+        unzipped = UnzippedStream(plain, hashed, is_text=contract.landing.format != "parquet")
+        yield io.BufferedReader(unzipped, CHUNK_BYTES), hashed

@@ -1,7 +1,7 @@
 """The records of a CSV file, counted without pyarrow, so that two independent counts can be compared.
 
-A file of plain lines is counted by its line ends, any other by ``csv.reader(strict=True)``. The bytes that come in end
-in a line end. The first look at a file also finds out whether it is UTF-8.
+A file of plain lines is counted by its line ends, any other file by ``csv.reader(strict=True)``. Every stream that
+comes in ends with a line end. ``scan_lines``, which sees each file first, also checks that it is UTF-8.
 """
 
 import codecs
@@ -28,49 +28,47 @@ def scan_lines(stream: BinaryIO) -> int | None:
     FileRejected : when a byte is not UTF-8 or a line is longer than ``MAX_RECORD_BYTES``; names offset or line
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    count, offset, is_plain, run, last, head = 0, 0, True, 0, b"\n", b""
+    lines, offset, is_plain, unended_bytes, last_byte, first_bytes = 0, 0, True, 0, b"\n", b""
     while chunk := stream.read(CHUNK_BYTES):
         offset += len(chunk)
-        head = head or chunk[:4]
+        first_bytes = first_bytes or chunk[:4]
         try:
             decoder.decode(chunk)
         except UnicodeDecodeError as error:
-            _reject_byte(error, head, offset, count)
+            _reject_byte(error, first_bytes, offset, lines)
         if offset == len(chunk):
             chunk = chunk.removeprefix(codecs.BOM_UTF8)
-        has_cr = b"\r" in chunk
-        is_plain = is_plain and not (has_cr or b'"' in chunk or b"\n\n" in chunk or last + chunk[:1] == b"\n\n")
-        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r") if has_cr else -1)
-        run = run + len(chunk) if end < 0 else len(chunk) - 1 - end
-        count += chunk.count(b"\n")
-        if run > MAX_RECORD_BYTES:
-            _reject_long(count + 1)
-        last = chunk[-1:]
-    return count if is_plain else None
+        starts_blank = last_byte + chunk[:1] == b"\n\n"
+        is_plain = is_plain and not (starts_blank or b"\r" in chunk or b'"' in chunk or b"\n\n" in chunk)
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        unended_bytes = unended_bytes + len(chunk) if end < 0 else len(chunk) - 1 - end
+        lines += chunk.count(b"\n")
+        if unended_bytes > MAX_RECORD_BYTES:
+            _reject_long(lines + 1)
+        last_byte = chunk[-1:]
+    return lines if is_plain else None
 
 
-def _reject_byte(error: UnicodeDecodeError, head: bytes, chunk_end: int, lines_before: int) -> NoReturn:
+def _reject_byte(error: UnicodeDecodeError, first_bytes: bytes, chunk_end: int, lines_before: int) -> NoReturn:
     data = bytes(error.object)
     line = lines_before + data.count(b"\n", 0, error.start) + 1
     offset = chunk_end - len(data) + error.start
-    kinds = [kind for start, kind in _SIGNATURES.items() if head.startswith(start)]
-    what = f"byte {data[error.start]:#04x} at offset {offset} (line {line}) is not UTF-8"
-    raise FileRejected(what, f"the content is {kinds[0]}" if kinds else "save it as UTF-8; Latin-1 is not") from None
+    kinds = [kind for start, kind in _SIGNATURES.items() if first_bytes.startswith(start)]
+    hint = f"the content is {kinds[0]}" if kinds else "save the file as UTF-8; it may be Latin-1"
+    raise FileRejected(f"byte {data[error.start]:#04x} at offset {offset} (line {line}) is not UTF-8", hint) from None
 
 
 def read_header(stream: BinaryIO, delimiter: str) -> list[str]:
-    """Return the names in the first record; none when there is no record."""
-    for record in _records(stream, delimiter):
-        return record
-    return []
+    """Return the column names in the first record; none when there is no record."""
+    return next(_records(stream, delimiter), [])
 
 
 def count_records(stream: BinaryIO, delimiter: str) -> int:
-    """Count the records after the header, without pyarrow.
+    """Count the records after the header.
 
     Raises
     ------
-    FileRejected : when quotes are not closed or text follows a closing quote; names the line
+    FileRejected : when a quote is not closed or text follows a closing quote; names the line
     """
     return max(0, sum(1 for _ in _records(stream, delimiter)) - 1)
 
@@ -91,7 +89,5 @@ def _records(stream: BinaryIO, delimiter: str) -> Iterator[list[str]]:
 
 
 def _reject_long(line: int) -> NoReturn:
-    raise FileRejected(
-        f"the record that begins at line {line} is longer than {MAX_RECORD_BYTES >> 20} MiB",
-        f"is a quote not closed? {_QUOTE_HINT}",
-    )
+    what = f"the record that begins at line {line} is longer than {MAX_RECORD_BYTES >> 20} MiB"
+    raise FileRejected(what, f"is a quote not closed? {_QUOTE_HINT}")

@@ -1,7 +1,7 @@
-"""The files of a table in the landing folder: which there are, and how their bytes are opened where they are read.
+"""The files of a table in the landing folder: which ones there are, and how their bytes are opened.
 
 A local folder is walked and its files are opened by Python. Any other URI is listed and read by Spark's ``binaryFile``
-source, which knows every file system that Hadoop knows; a file is then held whole in the memory of one task.
+source, which knows every file system that Hadoop knows. Then one task holds a whole file in memory.
 """
 
 import fnmatch
@@ -23,6 +23,8 @@ from conf.errors import FileRejected
 from pipelines.landing.byte_stream import OpenStream
 from pipelines.landing.delivery import is_ignored
 from pipelines.runtime.file_system import path_exists
+
+_GLOB_ESCAPES = {ord(letter): f"\\{letter}" for letter in "{}[]*?\\,"}  # binaryFile reads a path as a glob
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,7 @@ def list_landed(spark: SparkSession, landing: str, contract: Contract) -> list[L
 
 def _list_local(root: Path) -> Iterator[tuple[str, str, int, int]]:
     for folder, _, names in os.walk(root):
-        for name in names:
-            path = Path(folder) / name
+        for path in (Path(folder) / name for name in names):
             facts = path.lstat()
             yield str(path), str(path.relative_to(root)), facts.st_size, facts.st_mtime_ns
 
@@ -77,27 +78,26 @@ def open_local(uri: str) -> BinaryIO:
     return Path(uri).open("rb")
 
 
-def map_files(
-    spark: SparkSession,
-    files: list[LandedFile],
-    each: Callable[[LandedFile, OpenStream], Iterator[pa.RecordBatch]],
-    ddl: str,
-) -> DataFrame:
-    """Return a lazy frame of the batches that ``each`` makes of the files, in parallel in Spark's tasks.
+ReadFile = Callable[[LandedFile, OpenStream], Iterator[pa.RecordBatch]]
+
+
+def map_files(spark: SparkSession, files: list[LandedFile], read_file: ReadFile, ddl: str) -> DataFrame:
+    """Return a lazy frame of the batches that ``read_file`` makes of each file, in parallel in Spark's tasks.
 
     Parameters
     ----------
-    each : gets a file and a function that opens its bytes; it is pickled and sent to the tasks
+    read_file : gets a file and a function that opens its bytes; it is pickled and sent to the tasks
     ddl : the schema of the batches
     """
     if files and "://" in files[0].uri:
         by_uri = {file.uri: file for file in files}
-        contents = spark.read.format("binaryFile").load([_escaped(uri) for uri in by_uri]).select("path", "content")
+        paths = [uri.translate(_GLOB_ESCAPES) for uri in by_uri]
+        contents = spark.read.format("binaryFile").load(paths).select("path", "content")
 
         def read_contents(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 for uri, content in zip(batch.column(0).to_pylist(), batch.column(1), strict=True):
-                    yield from each(by_uri[uri], partial(io.BytesIO, content.as_py()))
+                    yield from read_file(by_uri[uri], partial(io.BytesIO, content.as_py()))
 
         return contents.mapInArrow(read_contents, ddl)
     bins = _pack_into_bins(files, spark.sparkContext.defaultParallelism)
@@ -106,7 +106,7 @@ def map_files(
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 for file in bins[number]:
-                    yield from each(file, partial(open_local, file.uri))
+                    yield from read_file(file, partial(open_local, file.uri))
 
     return spark.range(0, len(bins), 1, max(1, len(bins))).mapInArrow(read_bins, ddl)
 
@@ -116,13 +116,9 @@ def _pack_into_bins(files: list[LandedFile], cores: int) -> list[list[LandedFile
     total = sum(file.size for file in files)
     number = max(1, min(len(files), 4 * cores, max(total >> 23, cores if total > 1 << 20 else 1)))
     bins: list[list[LandedFile]] = [[] for _ in range(number)]
-    filled = [0] * number
+    filled_bytes = [0] * number
     for file in sorted(files, key=lambda file: (-file.size, file.name)):
-        smallest = filled.index(min(filled))
+        smallest = filled_bytes.index(min(filled_bytes))
         bins[smallest].append(file)
-        filled[smallest] += file.size + 4096
+        filled_bytes[smallest] += file.size + 4096  # so that many small files are spread too
     return bins
-
-
-def _escaped(uri: str) -> str:
-    return "".join(f"\\{letter}" if letter in "{}[]*?\\," else letter for letter in uri)

@@ -4,7 +4,6 @@ The file is hashed once more while it is parsed, so that what is loaded is what 
 """
 
 import io
-import json
 import shutil
 import tempfile
 from collections import Counter
@@ -17,12 +16,11 @@ import pyarrow.compute as pc
 from conf.contract import Contract
 from conf.errors import FileRejected
 from pipelines.landing.byte_stream import CHUNK_BYTES, OpenStream, open_landed
-from pipelines.landing.parse_csv import Fit, read_csv
-from pipelines.landing.parse_json import read_json, to_json_strings
+from pipelines.landing.parse_csv import Arrange, read_csv
+from pipelines.landing.parse_json import encode_json, read_json, to_json_strings
 from pipelines.landing.parse_parquet import read_parquet
 
-_IN_MEMORY = 32 << 20
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_MAX_BYTES_IN_MEMORY = 32 << 20
 
 
 def bronze_schema(contract: Contract) -> pa.Schema:
@@ -31,9 +29,8 @@ def bronze_schema(contract: Contract) -> pa.Schema:
     Grain ``_row_number``, counted from 1. ``_rescued`` holds the columns that the contract does not name, as a JSON
     object. ``_problem`` says why a row cannot be used; then ``_raw`` is its text and the raw columns are NULL.
     """
-    fields = [pa.field(name, pa.string()) for name in contract.raw_names]
-    fields.append(pa.field("_row_number", pa.int64()))
-    return pa.schema([*fields, *(pa.field(name, pa.string()) for name in ("_rescued", "_raw", "_problem"))])
+    raw = [(name, pa.string()) for name in contract.raw_names]
+    return pa.schema([*raw, ("_row_number", pa.int64()), *((n, pa.string()) for n in ("_rescued", "_raw", "_problem"))])
 
 
 def parse(open_stream: OpenStream, contract: Contract, name: str, file_hash: str) -> Iterator[pa.RecordBatch]:
@@ -45,42 +42,41 @@ def parse(open_stream: OpenStream, contract: Contract, name: str, file_hash: str
     """
     with open_landed(open_stream, contract, name) as (stream, hashed):
         try:
-            yield from read_batches(stream, contract, partial(_fit, contract))
+            yield from read_batches(stream, contract, partial(_arrange, contract))
         except FileRejected as error:
             raise FileRejected(f"{name}: {error.what}", error.hint) from None
         if hashed.digest() != file_hash:
             raise FileRejected(f"{name} changed while it was loaded", "run again; land new content under a new name")
 
 
-def read_batches(stream: io.BufferedReader, contract: Contract, fit: Fit) -> Iterator[pa.RecordBatch]:
-    """Parse a stream in the contract's format; ``fit`` arranges the columns of each batch."""
+def read_batches(stream: io.BufferedReader, contract: Contract, arrange: Arrange) -> Iterator[pa.RecordBatch]:
+    """Parse a stream in the contract's format. Batches under the file's own column names go through ``arrange``."""
     check, schema = partial(check_columns, contract), bronze_schema(contract)
     if contract.landing.format == "csv":
-        yield from read_csv(stream, contract.landing.delimiter, schema, fit)
+        yield from read_csv(stream, contract.landing.delimiter, schema, arrange)
     elif contract.landing.format == "json":
         yield from read_json(stream, [column.header for column in contract.raw], schema, check)
     elif stream.peek(1):
-        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
+        with tempfile.SpooledTemporaryFile(max_size=_MAX_BYTES_IN_MEMORY) as file:
             shutil.copyfileobj(stream, file, CHUNK_BYTES)
-            yield from read_parquet(file, check, fit)
+            yield from read_parquet(file, check, arrange)
 
 
-def _fit(contract: Contract, batch: pa.RecordBatch, numbers: pa.Array) -> pa.RecordBatch:
-    """Arrange text columns, found by their headers, in the order of the schema. Extra columns become JSON."""
+def _arrange(contract: Contract, batch: pa.RecordBatch, row_numbers: pa.Array) -> pa.RecordBatch:
+    """Put the contract's columns, found by their headers, in the order of the schema. The others become JSON."""
     headers = [column.header for column in contract.raw]
-    extra = sorted(set(batch.schema.names) - set(headers))
     nulls = rescued = pa.nulls(batch.num_rows, pa.string())
-    if extra:
-        parts: list[str | pa.Array] = []
-        for name in extra:
-            parts += [f"{',' if parts else '{'}{_ENCODE(name)}:", to_json_strings(batch.column(name))]
+    parts: list[str | pa.Array] = []
+    for name in sorted(set(batch.schema.names) - set(headers)):
+        parts += [f"{',' if parts else '{'}{encode_json(name)}:", to_json_strings(batch.column(name))]
+    if parts:
         rescued = pc.binary_join_element_wise(*parts, "}", "")
-    columns = [*(batch.column(header) for header in headers), numbers, rescued, nulls, nulls]
+    columns = [*(batch.column(header) for header in headers), row_numbers, rescued, nulls, nulls]
     return pa.RecordBatch.from_arrays(columns, schema=bronze_schema(contract))
 
 
 def check_columns(contract: Contract, found: Sequence[str]) -> None:
-    """Check the columns that a file has against the contract's.
+    """Check that a file with the columns ``found`` has those of the contract.
 
     Raises
     ------
@@ -94,13 +90,13 @@ def check_columns(contract: Contract, found: Sequence[str]) -> None:
     if not missing:
         return
     folded = {name.strip().casefold(): name for name in counts}
-    like = [folded[key] for key in (name.strip().casefold() for name in missing) if key in folded]
+    similar = [folded[key] for key in (name.strip().casefold() for name in missing) if key in folded]
+    delimiters = [mark for mark in ";\t|,:" if len(found) == 1 and set(missing) <= set(found[0].split(mark))]
     hint = f"the file has: {_listed(found)}"
-    if like:
-        hint = f"{_listed(like)} differs only in case or blanks"
-    elif len(found) == 1:
-        others = [mark for mark in ";\t|,:" if set(missing) <= set(found[0].split(mark))]
-        hint = f"delimiter {others[0]!r}? the contract says {contract.landing.delimiter!r}" if others else hint
+    if similar:
+        hint = f"{_listed(similar)} differs only in case or blanks"
+    elif delimiters:
+        hint = f"is its delimiter {delimiters[0]!r}? the contract says {contract.landing.delimiter!r}"
     raise FileRejected(f"missing column {_listed(missing)}", hint)
 
 

@@ -22,51 +22,56 @@ from pipelines.landing.byte_stream import CHUNK_BYTES
 from pipelines.landing.count_csv import MAX_RECORD_BYTES
 
 MAX_RAGGED_IN_A_STRETCH = 1_000_000
-_MARK = "\ufdd1"
-_MARK_BYTES = _MARK.encode()
-Problem = dict[str, object]
-Fit = Callable[[pa.RecordBatch, pa.Array], pa.RecordBatch]
+_ESCAPE = "\ufdd1"  # followed by 0 it stands for a NUL, followed by 1 for this character itself
+_ESCAPE_BYTES = _ESCAPE.encode()
+ProblemRow = dict[str, object]
+# Makes a batch of ``bronze_schema`` from a batch under the file's own column names and its row numbers.
+Arrange = Callable[[pa.RecordBatch, pa.Array], pa.RecordBatch]
 
 
-def read_csv(stream: io.BufferedReader, delimiter: str, schema: pa.Schema, fit: Fit) -> Iterator[pa.RecordBatch]:
-    """Read the records after the header, all as text, in blocks of bounded memory.
+def read_csv(file: io.BufferedReader, delimiter: str, schema: pa.Schema, arrange: Arrange) -> Iterator[pa.RecordBatch]:
+    """Read the records after the header, all as text, in blocks of bounded memory. A file without a header has none.
 
-    ``fit`` brings rows under the file's own headers, with their record numbers, into ``schema``. Rows that hold a NUL
-    or cannot be split into the header's fields come in batches of their own with ``_raw`` and ``_problem``. Nothing
-    comes from a file without a header.
+    Records go through ``arrange``. Those that hold a NUL, or more or fewer fields than the header, do not: they come
+    in batches of their own with ``_raw`` and ``_problem``.
 
     Raises
     ------
     FileRejected : when a record is too long, or a great many rows in a stretch do not have the header's fields
     """
-    problems: deque[Problem] = deque()
-    skipped: deque[int] = deque()
+    problems: deque[ProblemRow] = deque()
+    ragged_numbers: deque[int] = deque()
     start = 1
 
-    def keep(row: pacsv.InvalidRow) -> str:  # called while pyarrow parses ahead, in a thread of its own
+    def set_aside(row: pacsv.InvalidRow) -> str:  # pyarrow calls it while it parses ahead, in a thread of its own
         if len(problems) > MAX_RAGGED_IN_A_STRETCH:
             return "error"
         reason = f"{row.actual_columns} fields instead of {row.expected_columns}"
-        skipped.append(row.number - 1)
+        ragged_numbers.append(row.number - 1)
         problems.append({"_row_number": row.number - 1, "_raw": _unescape(row.text), "_problem": reason})
         return "skip"
 
-    if stream.peek(3)[:3] == codecs.BOM_UTF8:
-        stream.read(3)
-    while (ahead := stream.peek(1)) and ahead[:1] in b"\r\n":
-        stream.read(len(ahead) - len(ahead.lstrip(b"\r\n")))
+    if file.peek(3)[:3] == codecs.BOM_UTF8:
+        file.read(3)
+    while (ahead := file.peek(1)) and ahead[:1] in b"\r\n":
+        file.read(len(ahead) - len(ahead.lstrip(b"\r\n")))
     if not ahead:
         return
-    blocks = _Blocks(stream)
+    blocks = _EscapedBlocks(file)
     try:
-        with _open_csv(blocks, delimiter, keep) as reader:
+        with pacsv.open_csv(
+            blocks,
+            pacsv.ReadOptions(use_threads=False, block_size=MAX_RECORD_BYTES),
+            pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=set_aside),
+            pacsv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
+        ) as reader:
             for batch in reader:
-                numbers = _number(start, batch.num_rows, skipped)
+                numbers = _number_rows(start, batch.num_rows, ragged_numbers)
                 start = numbers[-1].as_py() + 1 if len(numbers) else start
                 if blocks.has_escapes:
                     batch, numbers, with_nul = _split_off_nul(batch, numbers, delimiter)
                     problems.extend(with_nul)
-                yield fit(batch, numbers)
+                yield arrange(batch, numbers)
                 yield from _drained(problems, schema)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         hint = f"is a record longer than {MAX_RECORD_BYTES >> 20} MiB, or is the delimiter another one?"
@@ -74,35 +79,27 @@ def read_csv(stream: io.BufferedReader, delimiter: str, schema: pa.Schema, fit: 
     yield from _drained(problems, schema)
 
 
-def _open_csv(blocks: "_Blocks", delimiter: str, keep: Callable[[pacsv.InvalidRow], str]) -> pacsv.CSVStreamingReader:
-    return pacsv.open_csv(
-        blocks,
-        pacsv.ReadOptions(use_threads=False, block_size=MAX_RECORD_BYTES),
-        pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep),
-        pacsv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
-    )
-
-
-def _drained(problems: deque[Problem], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _drained(problems: deque[ProblemRow], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Take the rows that are there now; pyarrow's thread may add others meanwhile, which come the next time."""
     rows = [problems.popleft() for _ in range(len(problems))]
     if rows:
         yield pa.RecordBatch.from_pylist(rows, schema=schema)
 
 
-def _number(start: int, count: int, skipped: deque[int]) -> pa.Array:
-    """Return the numbers of ``count`` records from ``start`` on, without those that are skipped."""
-    while skipped and skipped[0] < start:
-        skipped.popleft()
-    others = list(skipped.copy())
-    numbers = np.arange(start, start + count + len(others), dtype=np.int64)
-    return pa.array(numbers[~np.isin(numbers, others)][:count] if others else numbers)
+def _number_rows(start: int, count: int, ragged_numbers: deque[int]) -> pa.Array:
+    """Return the numbers of ``count`` rows from ``start`` on. The numbers of ragged rows are left out."""
+    while ragged_numbers and ragged_numbers[0] < start:
+        ragged_numbers.popleft()
+    ragged = list(ragged_numbers.copy())
+    numbers = np.arange(start, start + count + len(ragged), dtype=np.int64)
+    return pa.array(numbers[~np.isin(numbers, ragged)][:count] if ragged else numbers)
 
 
-class _Blocks(io.RawIOBase):
-    """What pyarrow reads, arranged around two of its faults.
+class _EscapedBlocks(io.RawIOBase):
+    """The stream that pyarrow reads, changed so that two bugs of pyarrow do no harm.
 
-    It overlooks delimiters near a NUL, so NUL is spelled with a noncharacter (and so is that one). It drops a line
-    feed that begins a block when the block before ends with CR, inside quotes too, so no block ends with CR.
+    pyarrow overlooks delimiters near a NUL, so each NUL is escaped. It drops a line feed that begins a block when the
+    block before ends with CR, even inside quotes, so no block ends with CR.
     """
 
     def __init__(self, source: BinaryIO) -> None:
@@ -116,7 +113,7 @@ class _Blocks(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         while len(self._ready) <= size and (chunk := self._source.read(CHUNK_BYTES)):
-            self._add(self._held + chunk)
+            self._escape(self._held + chunk)
         if len(self._ready) <= size:
             self._ready += self._held
             self._held = b""
@@ -126,35 +123,36 @@ class _Blocks(io.RawIOBase):
         del self._ready[: len(block)]
         return block
 
-    def _add(self, data: bytes) -> None:
-        self._held = next((start for start in (_MARK_BYTES[:2], _MARK_BYTES[:1]) if data.endswith(start)), b"")
+    def _escape(self, data: bytes) -> None:
+        """Add the bytes to ``_ready``. A last byte or two that may begin the escape character are held back."""
+        self._held = next((start for start in (_ESCAPE_BYTES[:2], _ESCAPE_BYTES[:1]) if data.endswith(start)), b"")
         data = data[: len(data) - len(self._held)]
-        if b"\0" in data or _MARK_BYTES in data:
+        if b"\0" in data or _ESCAPE_BYTES in data:
             self.has_escapes = True
-            data = data.replace(_MARK_BYTES, _MARK_BYTES + b"1").replace(b"\0", _MARK_BYTES + b"0")
+            data = data.replace(_ESCAPE_BYTES, _ESCAPE_BYTES + b"1").replace(b"\0", _ESCAPE_BYTES + b"0")
         self._ready += data
 
 
 def _unescape(text: str) -> str:
-    return re.sub(f"{_MARK}([01])", lambda match: "\0" if match[1] == "0" else _MARK, text)
+    return re.sub(f"{_ESCAPE}([01])", lambda match: "\0" if match[1] == "0" else _ESCAPE, text)
 
 
 def _split_off_nul(
     batch: pa.RecordBatch, numbers: pa.Array, delimiter: str
-) -> tuple[pa.RecordBatch, pa.Array, list[Problem]]:
-    """Return the rows without a NUL, and the others as problems, their text written anew."""
+) -> tuple[pa.RecordBatch, pa.Array, list[ProblemRow]]:
+    """Return the rows without a NUL, their numbers, and the others as problems, written as CSV again."""
     has_nul = np.zeros(batch.num_rows, dtype=bool)
     for column in batch.columns:
-        has_nul |= pc.match_substring(column, _MARK + "0").to_numpy(zero_copy_only=False)
+        has_nul |= pc.match_substring(column, _ESCAPE + "0").to_numpy(zero_copy_only=False)
     is_bad, is_good = pa.array(has_nul), pa.array(~has_nul)
     names = [_unescape(name) for name in batch.schema.names]
-    good = [pc.replace_substring(column, _MARK + "1", _MARK) for column in batch.filter(is_good).columns]
+    good = [pc.replace_substring(column, _ESCAPE + "1", _ESCAPE) for column in batch.filter(is_good).columns]
     rows = zip(*(column.to_pylist() for column in batch.filter(is_bad).columns), strict=True)
-    problems: list[Problem] = []
+    problems: list[ProblemRow] = []
     for number, row in zip(numbers.filter(is_bad).to_pylist(), rows, strict=True):
         text = io.StringIO()
         csv.writer(text, delimiter=delimiter).writerow([_unescape(field) for field in row])
-        where = ", ".join(name for name, field in zip(names, row, strict=True) if _MARK + "0" in field)
+        where = ", ".join(name for name, field in zip(names, row, strict=True) if _ESCAPE + "0" in field)
         raw = text.getvalue().removesuffix("\r\n")
         problems.append({"_row_number": number, "_raw": raw, "_problem": f"NUL character in {where}"})
     return pa.RecordBatch.from_arrays(good, names=names), numbers.filter(is_good), problems

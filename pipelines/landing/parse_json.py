@@ -1,12 +1,13 @@
 """JSON lines, strictly: one object a line, no key twice, no NaN; blank lines are no records.
 
-Values become text: a string as it is, a number in its own spelling, ``true`` and ``false``, null as NULL, an object
-or array as compact JSON. A line that is not such an object is kept with its text and the reason; it does not spoil
-the file; bytes that are not UTF-8 do.
+Values become text: a string as it is, a number as the file spells it, ``true`` and ``false``, null as NULL, an object
+or array as compact JSON. A line that is no such object is kept with its text and the reason, and does not spoil its
+file. Bytes that are not UTF-8 do spoil it.
 """
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
@@ -18,9 +19,9 @@ from conf.errors import FileRejected
 MAX_LINE_BYTES = 16 << 20
 MAX_BATCH_ROWS = 20_000
 _BLANK = " \t\r\n"
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _IS_ESCAPED = np.array([code < 32 or code in b'"\\' for code in range(256)])
-_PLAIN = frozenset((str, type(None)))
+_TEXT_OR_NULL = frozenset((str, type(None)))
+encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class _Number(str):
@@ -29,7 +30,7 @@ class _Number(str):
     __slots__ = ()
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) != len(pairs):
         names = [name for name, _ in pairs]
@@ -37,14 +38,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-def _refuse(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse, object_pairs_hook=_unique)
-_NUMBERS_APART = json.JSONDecoder(
-    parse_int=_Number, parse_float=_Number, parse_constant=_refuse, object_pairs_hook=_unique
-)
+_strict_decoder = partial(json.JSONDecoder, parse_constant=_reject_constant, object_pairs_hook=_reject_repeated_keys)
+_DECODER = _strict_decoder(parse_int=str, parse_float=str)
+_NESTED_DECODER = _strict_decoder(parse_int=_Number, parse_float=_Number)  # so that nested values can be written again
 
 
 def read_json(
@@ -52,70 +52,53 @@ def read_json(
 ) -> Iterator[pa.RecordBatch]:
     """Read the lines into batches of ``schema``, whose first columns are the keys ``headers``, in that order.
 
-    ``check`` is asked at the end whether the keys that occurred are enough; a file without a readable line has none
-    to judge.
+    Parameters
+    ----------
+    check : called at the end with the keys that occurred in the file, unless no line could be read
 
     Raises
     ------
     FileRejected : when no line begins an object, a line is too long, or ``check`` refuses
     """
-    rows = _Rows(headers)
+    known, missing, others = frozenset(headers), set(headers), set[str]()
+    has_object, has_record, first_problem = False, False, ""
+    rows: list[tuple[object, ...]] = []
     size = 0
     for number, text in enumerate(_lines(stream), start=1):
-        rows.add(number, text)
-        size += len(text)
-        if len(rows.pending) >= MAX_BATCH_ROWS or size >= MAX_LINE_BYTES:
-            yield rows.flush(schema)
-            size = 0
-    if rows.pending:
-        yield rows.flush(schema)
-    rows.check_whole(check)
-
-
-class _Rows:
-    """Rows made of lines, in the order of the schema, and which keys were seen in the file."""
-
-    def __init__(self, headers: Sequence[str]) -> None:
-        self.pending: list[tuple[object, ...]] = []
-        self._headers = tuple(headers)
-        self._known = frozenset(headers)
-        self._missing = set(headers)
-        self._others: set[str] = set()
-        self._first_problem = ""
-        self._has_object = False
-        self._has_record = False
-
-    def add(self, number: int, text: str) -> None:
-        self._has_object = self._has_object or text.lstrip()[:1] == "{"
+        has_object = has_object or text.lstrip()[:1] == "{"
         try:
             record = _decode(text)
         except (ValueError, RecursionError) as error:
             problem = "nested too deep" if isinstance(error, RecursionError) else str(error)
-            self._first_problem = self._first_problem or problem
-            self.pending.append((*[None] * len(self._headers), number, None, text, problem))
-            return
-        self._has_record = True
-        if self._missing:
-            self._missing -= record.keys()
-        rescued = None
-        if not record.keys() <= self._known:
-            extra = sorted(record.keys() - self._known)
-            self._others.update(extra[: 100 - len(self._others)])
-            rescued = _ENCODE({name: record[name] for name in extra})
-        self.pending.append((*map(record.get, self._headers), number, rescued, None, None))
+            first_problem = first_problem or problem
+            rows.append((*[None] * len(headers), number, None, text, problem))
+        else:
+            has_record = True
+            if missing:
+                missing -= record.keys()
+            rescued = None
+            if not record.keys() <= known:
+                extra = sorted(record.keys() - known)
+                others.update(extra[: 100 - len(others)])
+                rescued = encode_json({name: record[name] for name in extra})
+            rows.append((*map(record.get, headers), number, rescued, None, None))
+        size += len(text)
+        if len(rows) >= MAX_BATCH_ROWS or size >= MAX_LINE_BYTES:
+            yield _to_batch(rows, schema)
+            rows, size = [], 0
+    if rows:
+        yield _to_batch(rows, schema)
+    if has_record:
+        check([*(known - missing), *sorted(others)])
+    elif first_problem and not has_object:
+        hint = "JSON lines is one object a line, not an array, CSV or UTF-16"
+        raise FileRejected(f"no line holds a JSON object; the first: {first_problem}", hint)
 
-    def flush(self, schema: pa.Schema) -> pa.RecordBatch:
-        columns = zip(*self.pending, strict=True)
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-        self.pending.clear()
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
-    def check_whole(self, check: Callable[[Sequence[str]], None]) -> None:
-        if self._has_record:
-            check([*(self._known - self._missing), *sorted(self._others)])
-        elif self._first_problem and not self._has_object:
-            hint = "JSON lines is one object a line, not an array, CSV or UTF-16"
-            raise FileRejected(f"no line holds a JSON object; the first: {self._first_problem}", hint)
+def _to_batch(rows: list[tuple[object, ...]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _lines(stream: BinaryIO) -> Iterator[str]:
@@ -123,13 +106,13 @@ def _lines(stream: BinaryIO) -> Iterator[str]:
     while line := stream.readline(MAX_LINE_BYTES + 2):
         number += 1
         if len(line) > MAX_LINE_BYTES + 1:
-            hint = "JSON lines has one object a line"
-            raise FileRejected(f"line {number} is longer than {MAX_LINE_BYTES >> 20} MiB", hint)
+            what = f"line {number} is longer than {MAX_LINE_BYTES >> 20} MiB"
+            raise FileRejected(what, "JSON lines has one object a line")
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             where = f"offset {offset + error.start} (line {number})"
-            hint = "save it as UTF-8; it may be gzip whose name must end with .gz, UTF-16 or Latin-1"
+            hint = "save it as UTF-8; it may be UTF-16, Latin-1, or gzip whose name must end with .gz"
             raise FileRejected(f"byte {line[error.start]:#04x} at {where} is not UTF-8", hint) from None
         offset += len(line)
         if text.strip(_BLANK):
@@ -140,49 +123,35 @@ def to_json_strings(column: pa.Array) -> pa.Array:
     """Return each text as a JSON string, NULL as ``null``."""
     data = column.buffers()[2]
     if data is not None and _IS_ESCAPED[np.frombuffer(data, dtype=np.uint8)].any():
-        return pa.array([_ENCODE(text) for text in column.to_pylist()], pa.string())
+        return pa.array([encode_json(text) for text in column.to_pylist()], pa.string())
     return pc.fill_null(pc.binary_join_element_wise('"', column, '"', ""), "null")
 
 
 def _decode(text: str) -> dict[str, str | None]:
-    """Return the record with every value as text.
-
-    Raises
-    ------
-    ValueError, RecursionError : when the line is not one JSON object that can be written as text
-    """
+    """Return the record with every value as text. A line that is not one object raises an error."""
     record = _DECODER.decode(text)
     if type(record) is not dict:
         raise ValueError("not a JSON object")
     kinds = set(map(type, record.values()))
-    if not kinds <= _PLAIN:
+    if not kinds <= _TEXT_OR_NULL:
         if dict in kinds or list in kinds:
-            record = _NUMBERS_APART.decode(text)
-        record = {name: _as_text(value) for name, value in record.items()}
+            record = _NESTED_DECODER.decode(text)
+        record = {name: value if type(value) in _TEXT_OR_NULL else _compact(value) for name, value in record.items()}
     if "\\u" in text:
-        _refuse_lone_surrogates(record)
+        for name, value in record.items():
+            try:
+                f"{name}{value}".encode()
+            except UnicodeEncodeError:
+                raise ValueError(f"lone surrogate in {name!a}") from None
     return record
 
 
-def _as_text(value: object) -> str | None:
-    if value is None:
-        return None
-    return str(value) if isinstance(value, str) else _compact(value)
-
-
 def _compact(value: object) -> str:
+    """Write a value as JSON without blanks, its numbers as the file spells them."""
     if isinstance(value, _Number):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_ENCODE(name)}:{_compact(item)}" for name, item in value.items()) + "}"
+        return "{" + ",".join(f"{encode_json(name)}:{_compact(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_compact, value)) + "]"
-    return _ENCODE(value)
-
-
-def _refuse_lone_surrogates(record: dict[str, str | None]) -> None:
-    for name, text in record.items():
-        try:
-            f"{name}{text}".encode()
-        except UnicodeEncodeError:
-            raise ValueError(f"lone surrogate in {name!a}") from None
+    return encode_json(value)

@@ -16,9 +16,5 @@ def data_clock(lake: Lake, table: str) -> datetime | None:
 
 def clock_of(records: Iterable[FileRecord], cursor: int) -> datetime | None:
     """Return the greatest known time among the records of loads up to ``cursor``."""
-    known = [
-        record.known_through
-        for record in records
-        if record.known_through is not None and (record.load is None or record.load <= cursor)
-    ]
-    return max(known, default=None)
+    loaded = [record for record in records if record.load is None or record.load <= cursor]
+    return max((record.known_through for record in loaded if record.known_through is not None), default=None)

@@ -1,11 +1,11 @@
 """The rows of ``ops.files``, one for each file name and content that was ever seen.
 
 Grain (table_name, file, file_hash): the same name with other content is another row, and so is the same content
-under another name. Each row of a file meets one of four fates:
+under another name. Each row of a file is counted as one of these:
 
-- accepted: it became the row that stands for its key when it was loaded,
+- accepted: it became the silver row of its key when it was loaded,
 - quarantined: it broke a rule,
-- superseded: another version of its key won,
+- superseded: another version of its key was kept,
 - repeated: its content was there already.
 """
 

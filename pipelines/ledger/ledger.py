@@ -23,7 +23,7 @@ class Ledger:
         self._lock = RLock()
 
     def of(self, table: str) -> list[FileRecord]:
-        """Return all that is known of a table's files, whether it is written already or not."""
+        """Return the records of a table's files, staged ones included."""
         with self._lock:
             return [record for record in self._records.values() if record.table_name == table]
 
@@ -34,17 +34,17 @@ class Ledger:
                 self._records[_key(record)] = self._staged[_key(record)] = record
 
     def flush(self, run: RunFacts) -> Commit:
-        """Write in one commit what has been staged. When nothing has been, nothing is committed."""
+        """Write the staged records in one commit. When none is staged, nothing is committed."""
         with self._lock:
-            lake, path = self._lake, self._lake.path("ops", "files")
+            spark, path = self._lake.spark, self._lake.path("ops", "files")
             if not self._staged:
-                return unchanged(lake.version("ops", "files"))
-            schema = lake.spark.createDataFrame([], SCHEMA).schema
-            create_table(lake.spark, path, schema)
+                return unchanged(self._lake.version("ops", "files"))
+            schema = spark.createDataFrame([], SCHEMA).schema
+            create_table(spark, path, schema)
             tables = sorted({record.table_name for record in self._staged.values()})
             bounds = [f"t.table_name IN ({', '.join(map(sql_literal, tables))})"]
-            rows = lake.spark.createDataFrame([astuple(record) for record in self._staged.values()], schema)
-            commit = merge_rows(lake.spark, Target(path, GRAIN, bounds), rows, Stamp("files", run))
+            rows = spark.createDataFrame([astuple(record) for record in self._staged.values()], schema)
+            commit = merge_rows(spark, Target(path, GRAIN, bounds), rows, Stamp("files", run))
             self._staged.clear()
             return commit
 

@@ -1,11 +1,11 @@
 """The journal ``ops.runs``: what ran, when, by whom, with which outcome. One row for each job that held the lease.
 
-A job writes its row when it ends. A job that was killed cannot: it left its facts beside the lease, and the next job
-writes the row for it.
+A job writes its row when it ends. A job that is killed cannot. But it has written its facts to a file beside the
+lease, and the next job makes the row from them.
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pipelines.delta.commit import Outcome, Stamp
@@ -21,30 +21,21 @@ SCHEMA = """run string NOT NULL, job string NOT NULL, status string NOT NULL, ou
 DONE, FAILED, KILLED = "DONE", "FAILED", "KILLED"
 
 
-@dataclass(frozen=True)
-class JournalRow:
-    """One row of ``ops.runs``.
+@dataclass(frozen=True, kw_only=True)
+class JournalRow(RunFacts):
+    """One row of ``ops.runs``: the facts of a run, and what became of it.
 
     Parameters
     ----------
-    tables : what the job worked on, by the name of the contract, view or model
+    tables : the names of the contracts, views or models that the job worked on
     spread : how a cluster's executors shared the work; None where Spark runs embedded
     """
 
-    run: str
-    job: str
     status: str
     outcome: str | None = None
     reason: str | None = None
     tables: Sequence[str] = ()
-    started_at: datetime | None = None
     ended_at: datetime | None = None
-    code: str | None = None
-    spark_app: str | None = None
-    dag: str | None = None
-    dag_run: str | None = None
-    task: str | None = None
-    try_number: int | None = None
     spread: str | None = None
 
 
@@ -52,9 +43,10 @@ def end_run(
     run: RunFacts, outcome: Outcome | None, tables: Sequence[str], reason: str | None = None, spread: str | None = None
 ) -> JournalRow:
     """Return the row of a job that ends now. With a reason, it failed."""
-    row = _begin_row(run, DONE if reason is None else FAILED)
-    ended_at = datetime.now(UTC).replace(microsecond=0)
-    return replace(row, ended_at=ended_at, outcome=outcome, tables=tuple(tables), reason=reason, spread=spread)
+    return JournalRow(
+        **vars(run), status=DONE if reason is None else FAILED, ended_at=datetime.now(UTC).replace(microsecond=0),
+        outcome=outcome, tables=tuple(tables), reason=reason, spread=spread,
+    )  # fmt: skip
 
 
 def killed_run(holder: Holder) -> JournalRow | None:
@@ -62,27 +54,18 @@ def killed_run(holder: Holder) -> JournalRow | None:
     if holder.run is None:
         return None
     reason = f"its process {holder.pid} on {holder.host} ended before the job did"
-    return replace(_begin_row(holder.run, KILLED), reason=reason)
+    return JournalRow(**vars(holder.run), status=KILLED, reason=reason)
 
 
 def write_journal(lake: Lake, row: JournalRow, run: RunFacts) -> None:
     """Add a row to the journal; ``run`` is the run that writes it."""
-    path = lake.path("ops", "runs")
-    schema = lake.spark.createDataFrame([], SCHEMA).schema
-    create_table(lake.spark, path, schema)
-    append_rows(lake.spark, path, lake.spark.createDataFrame([astuple(row)], schema).coalesce(1), Stamp("runs", run))
+    path, rows = lake.path("ops", "runs"), lake.spark.createDataFrame([vars(row)], SCHEMA).coalesce(1)
+    create_table(lake.spark, path, rows.schema)
+    append_rows(lake.spark, path, rows, Stamp("runs", run))
 
 
 def read_journal(lake: Lake) -> list[JournalRow]:
     """Return the journal, oldest first."""
     if not lake.exists("ops", "runs"):
         return []
-    rows = collect_records(lake.read("ops", "runs"), JournalRow)
-    return sorted(rows, key=lambda row: (row.started_at is not None, row.started_at))
-
-
-def _begin_row(run: RunFacts, status: str) -> JournalRow:
-    return JournalRow(
-        run.run, run.job, status, started_at=run.started_at, code=run.code, spark_app=run.spark_app, dag=run.dag,
-        dag_run=run.dag_run, task=run.task, try_number=run.try_number,
-    )  # fmt: skip
+    return sorted(collect_records(lake.read("ops", "runs"), JournalRow), key=lambda row: row.started_at)

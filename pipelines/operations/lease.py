@@ -1,8 +1,8 @@
-"""One writer for each lake: a lock that the JVM holds which commits, so it lives exactly as long as that process.
+"""The lease: only one process at a time may write to a lake. It is a file lock, held by the JVM that commits.
 
-The operating system frees the lock when the JVM dies, however it dies. Who holds the lease is written to another file
-beside the locked one: had the same JVM opened and closed the locked file a second time, that would free the lock. For
-a lake on object storage the lock lies in this machine's temporary folder, so all its writers must be on one machine.
+However the JVM ends, the operating system frees the lock. Who holds the lease is written to a second file beside the
+locked one: a process loses its lock when it opens and closes the locked file again. For a lake on object storage the
+lock lies in this machine's temporary folder, so all its writers must be on one machine.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
@@ -36,28 +36,13 @@ _POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Holder:
-    """What a process that holds the lease says about itself. ``run`` is None when it does no job."""
+    """What a process that holds the lease writes about itself. ``run`` is None when the process runs no job."""
 
     pid: int
     host: str
     command: str
     since: str
     run: RunFacts | None
-
-    @classmethod
-    def this_process(cls, run: RunFacts | None) -> Self:
-        words = [Path(sys.argv[0]).name, *sys.argv[1:]]
-        since = format_instant(datetime.now(UTC).replace(microsecond=0))
-        return cls(os.getpid(), socket.gethostname(), " ".join(words), since, run)
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        run = RunFacts.from_json(content) if "run" in content else None
-        return cls(content["pid"], content["host"], content["command"], content["since"], run)
-
-    def as_json(self) -> dict[str, Any]:
-        facts = {"pid": self.pid, "host": self.host, "command": self.command, "since": self.since}
-        return {**(self.run.as_json() if self.run else {}), **facts}
 
     def __str__(self) -> str:
         return f"`{self.command}` (pid {self.pid} on {self.host}) since {self.since}"
@@ -72,16 +57,16 @@ def lease_file(settings: Settings) -> Path:
 
 
 def holder_file(settings: Settings) -> Path:
-    """Return the file in which the holder of the lease says who it is."""
+    """Return the file in which the holder of the lease writes who it is."""
     return lease_file(settings).parent / "holder.json"
 
 
 def check_free(settings: Settings, wait_seconds: float = 0) -> None:
-    """Fail before anything slow starts when another process writes to the lake.
+    """Fail early, before Spark starts, when another process writes to the lake.
 
     Raises
     ------
-    LakeBusy : naming who holds the lease
+    LakeBusy : when it still does after ``wait_seconds``; names who holds the lease
     """
     deadline = time.monotonic() + wait_seconds
     while (pid := _locking_process(lease_file(settings))) is not None:
@@ -98,13 +83,13 @@ def hold_lease(
 
     Yields
     ------
-    the holder before this one if it died while it held the lease, else None
+    the previous holder if it died while it held the lease, else None
 
     Raises
     ------
-    LakeBusy : when another process holds the lease and does not let go within ``wait_seconds``
+    LakeBusy : when another process holds the lease and does not release it within ``wait_seconds``
     """
-    lock, said = lease_file(settings), holder_file(settings)
+    lock, holder_path = lease_file(settings), holder_file(settings)
     lock.parent.mkdir(parents=True, exist_ok=True)
     jvm: Any = spark._jvm
     properties = jvm.java.lang.System.getProperties()
@@ -119,22 +104,22 @@ def hold_lease(
             raise _busy(settings, _locking_process(lock))
         time.sleep(_POLL_SECONDS)
     properties.put(_PROPERTY, held)
-    died = _read_holder(said)
-    said.write_text(json.dumps(Holder.this_process(run).as_json()), encoding="utf-8")
+    died = _read_holder(holder_path)
+    _write_holder(holder_path, run)
     try:
         yield died
     finally:
         check_lease(spark)
-        said.unlink(missing_ok=True)
+        holder_path.unlink(missing_ok=True)
         properties.remove(_PROPERTY)
         held.release()
         channel.close()
 
 
 def check_lease(spark: SparkSession) -> None:
-    """Make sure that the JVM lives, and with it the lease that this process holds.
+    """Check that the JVM still runs: when it ends, this process has lost the lease.
 
-    Call it before anything is written outside the lake, such as a model's version or alias.
+    Call this before anything is written outside the lake, such as a model's version or alias.
 
     Raises
     ------
@@ -149,12 +134,22 @@ def check_lease(spark: SparkSession) -> None:
         raise LeaseLost(what, hint) from error
 
 
-def _read_holder(said: Path) -> Holder | None:
-    """Read who holds the lease; None when the last holder let go of it, or was killed while it wrote this file."""
+def _read_holder(path: Path) -> Holder | None:
+    """Read who holds the lease; None when the last holder released it, or was killed while it wrote this file."""
     try:
-        return Holder.from_json(json.loads(said.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        run = RunFacts.from_json(content) if "run" in content else None
+        return Holder(content["pid"], content["host"], content["command"], content["since"], run)
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _write_holder(path: Path, run: RunFacts | None) -> None:
+    """Write that this process holds the lease, and the facts of its job."""
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    since = format_instant(datetime.now(UTC).replace(microsecond=0))
+    holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": since}
+    path.write_text(json.dumps({**(run.as_json() if run else {}), **holder}), encoding="utf-8")
 
 
 def _busy(settings: Settings, pid: int | None) -> LakeBusy:
@@ -169,8 +164,8 @@ def _locking_process(lock: Path) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(handle, fcntl.F_GETLK, asked))
+        wanted = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(handle, fcntl.F_GETLK, wanted))
     finally:
         os.close(handle)
     return None if kind == fcntl.F_UNLCK else int(pid)

@@ -1,6 +1,5 @@
-"""Maintenance of the lake: tables whose partitions have gathered many small files are compacted. No row changes."""
+"""Maintenance of the lake: compacts the tables in which a partition has many small files. No row changes."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -33,38 +32,34 @@ class Compaction:
 
 def maintain_tables(project: Project, lake: Lake, run: RunFacts) -> list[Compaction]:
     """Compact each table that has a partition with ``MANY_FILES`` small files or more."""
-    return [_maintain(lake, layer, name, run) for layer, name in list_tables(project, lake)]
+    compactions = []
+    for layer, name in list_tables(project, lake):
+        spark, path, commit = lake.spark, lake.path(layer, name), unchanged(lake.version(layer, name))
+        before = count_files(spark, path)
+        if before >= MANY_FILES and not build_crowded(table_files(spark, path)).isEmpty():
+            commit = compact_files(spark, path, Stamp(name, run))
+        compactions.append(Compaction(f"{layer}.{name}", before, count_files(spark, path), commit))
+    return compactions
 
 
 def list_tables(project: Project, lake: Lake) -> list[tuple[str, str]]:
     """Return the tables of the project that have been written, as (layer, name)."""
-    contracts = sorted(project.contracts)
-    named: Iterable[tuple[str, str]] = (
-        *((layer, name) for layer in ("bronze", "silver", "quarantine") for name in contracts),
-        *(("gold", name) for name in sorted(project.views)),
-        *(("gold", f"{name}_scores") for name in sorted(project.models)),
-        *(("ops", name) for name in ("files", "runs", "retraining")),
-    )
-    return [(layer, name) for layer, name in named if lake.exists(layer, name)]
+    contracts, scores = sorted(project.contracts), [f"{name}_scores" for name in sorted(project.models)]
+    names = {
+        **dict.fromkeys(("bronze", "silver", "quarantine"), contracts),
+        "gold": [*sorted(project.views), *scores],
+        "ops": ["files", "runs", "retraining"],
+    }
+    return [(layer, name) for layer in names for name in names[layer] if lake.exists(layer, name)]
 
 
 def build_crowded(files: DataFrame) -> DataFrame:
-    """Return the partitions that have gathered many small files, lazily.
+    """Return the partitions with ``MANY_FILES`` small files or more, lazily.
 
     Parameters
     ----------
     files : grain (path); partitionValues map, size in bytes
     """
-    partition = F.array_sort(F.map_entries("partitionValues"))
+    partition = F.array_sort(F.map_entries("partitionValues")).alias("partition")
     small = files.where(F.col("size") < SMALL_BYTES)
-    counted = small.groupBy(partition.alias("partition")).agg(F.count(F.lit(1)).alias("files"))
-    return counted.where(F.col("files") >= MANY_FILES)
-
-
-def _maintain(lake: Lake, layer: str, name: str, run: RunFacts) -> Compaction:
-    spark, path = lake.spark, lake.path(layer, name)
-    before = count_files(spark, path)
-    if before < MANY_FILES or build_crowded(table_files(spark, path)).isEmpty():
-        return Compaction(f"{layer}.{name}", before, before, unchanged(lake.version(layer, name)))
-    commit = compact_files(spark, path, Stamp(name, run))
-    return Compaction(f"{layer}.{name}", before, count_files(spark, path), commit)
+    return small.groupBy(partition).agg(F.count(F.lit(1)).alias("files")).where(F.col("files") >= MANY_FILES)

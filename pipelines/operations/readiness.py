@@ -10,13 +10,11 @@ from pipelines.ledger.file_records import FAILED, LOADED, FileRecord, read_recor
 from pipelines.operations.journal import DONE, read_journal
 from pipelines.project.project import Project
 
-STAGES = ("bronze", "silver")
-
 
 def find_reasons_not_to_train(
     project: Project, lake: Lake, tables: Sequence[str], views: Sequence[FeatureView]
 ) -> list[str]:
-    """Return every reason not to train on these tables and views. None means that the data is clean."""
+    """Return every reason not to train on these tables and views. No reason means that the data is clean."""
     records: dict[str, list[FileRecord]] = {}
     for record in read_records(lake):
         records.setdefault(record.table_name, []).append(record)
@@ -28,15 +26,14 @@ def find_reasons_not_to_train(
 
 
 def _failed_loads(lake: Lake, tables: Sequence[str]) -> Iterable[str]:
-    """Of each stage, the newest load that took one of the tables must have succeeded."""
+    """Name the newest load of each stage that worked on one of the tables, if it did not succeed."""
     runs = [run for run in read_journal(lake) if set(run.tables) & set(tables)]
-    failed = {}
-    for stage in STAGES:
-        of_stage = [run for run in runs if run.job in ("load", f"load {stage}")]
-        if of_stage and of_stage[-1].status != DONE:
-            failed[of_stage[-1].run] = of_stage[-1]
-    for run in failed.values():
-        yield f"the last `{run.job}` {run.status}: {run.reason}"
+    failed = {}  # by run, because a `load` without a stage is the newest of both
+    for stage in ("bronze", "silver"):
+        newest = next((run for run in reversed(runs) if run.job in ("load", f"load {stage}")), None)
+        if newest is not None and newest.status != DONE:
+            failed[newest.run] = f"the last `{newest.job}` {newest.status}: {newest.reason}"
+    return failed.values()
 
 
 def _table_reasons(lake: Lake, table: str, records: Sequence[FileRecord]) -> Iterable[str]:
@@ -60,5 +57,5 @@ def _view_reasons(project: Project, lake: Lake, view: FeatureView, records: Sequ
 
 
 def _judged_at(record: FileRecord) -> tuple[float, bool]:
-    """Order files by when they were judged. Of those judged together, a refused one counts as the newest."""
+    """Order files by when they were accepted or refused. At the same instant a refused file counts as the newer one."""
     return (record.recorded_at.timestamp() if record.recorded_at else 0.0, record.status == FAILED)

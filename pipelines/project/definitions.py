@@ -1,12 +1,13 @@
 """Feature definitions: the files ``features/<domain>/*.py`` of a project, loaded by path.
 
-Each is loaded under a private module name, and nothing of the project's goes on ``sys.path``. So two projects in one
-process never see each other's definitions.
+Each file is loaded under a private module name, and no folder of the project is put on ``sys.path``. So two projects
+in one process never see each other's definitions.
 """
 
 import hashlib
 import importlib.util
 import sys
+import traceback
 from pathlib import Path
 
 from conf.errors import ConfigError, HeadwaterError, Problem
@@ -49,16 +50,7 @@ def load_definitions(path: Path) -> list[object]:
     except HeadwaterError:
         raise
     except Exception as error:
-        line = _line_in(path, error)
-        raise ConfigError([Problem(f"{path}{line}", "", f"{type(error).__name__}: {error}", "mend it")]) from error
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        where = f"{path}:{lines[-1]}" if lines else str(path)
+        raise ConfigError([Problem(where, "", f"{type(error).__name__}: {error}", "correct the file")]) from error
     return list(vars(module).values())
-
-
-def _line_in(path: Path, error: Exception) -> str:
-    """Return ``:LINE``, the line of the file at which an error came up; '' when it came up elsewhere."""
-    trace, line = error.__traceback__, ""
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = f":{trace.tb_lineno}"
-        trace = trace.tb_next
-    return line

@@ -3,9 +3,9 @@
 A project is a directory with ``conf/`` and ``features/<domain>/*.py``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,72 +32,71 @@ class Project:
     models: Mapping[str, ModelDeclaration]
 
     def contract(self, name: str) -> Contract:
-        return _named("table", name, self.contracts)
+        return _find("table", name, self.contracts)
 
     def view(self, name: str) -> FeatureView:
-        return _named("feature view", name, self.views)
+        return _find("feature view", name, self.views)
 
     def service(self, name: str) -> FeatureService:
-        return _named("feature service", name, self.services)
+        return _find("feature service", name, self.services)
 
     def model(self, name: str) -> ModelDeclaration:
-        return _named("model", name, self.models)
+        return _find("model", name, self.models)
 
 
 def load_project(directory: Path, env: str) -> Project:
-    """Read a project's declarations. Whether they fit each other is checked by ``check_references``.
+    """Read a project's declarations. ``check_references`` then checks whether they fit each other.
 
     Raises
     ------
     ConfigError : with every mistake in settings, contracts, models and definitions
     """
     problems: list[Problem] = []
-    settings = _collect(problems, partial(load_settings, directory, env))
+    settings: Settings | None = None
+    with _collecting(problems):
+        settings = load_settings(directory, env)
     contracts = _read_all(directory / "conf" / "tables", Contract, problems)
     models = _read_all(directory / "conf" / "models", ModelDeclaration, problems)
     views: dict[str, FeatureView] = {}
     services: dict[str, FeatureService] = {}
-    for path in _collect(problems, partial(list_definition_files, directory)) or []:
-        objects = _collect(problems, partial(load_definitions, path)) or []
-        _keep(views, [thing for thing in objects if isinstance(thing, FeatureView)], path, problems)
-        _keep(services, [thing for thing in objects if isinstance(thing, FeatureService)], path, problems)
+    with _collecting(problems):
+        for path in list_definition_files(directory):
+            with _collecting(problems):
+                objects = load_definitions(path)
+                _add_named(views, [thing for thing in objects if isinstance(thing, FeatureView)], path, problems)
+                _add_named(services, [thing for thing in objects if isinstance(thing, FeatureService)], path, problems)
     if problems or settings is None:
         raise ConfigError(problems)
     return Project(settings, contracts, views, services, models)
 
 
-def _named(kind: str, name: str, known: Mapping[str, Thing]) -> Thing:
+def _find(kind: str, name: str, known: Mapping[str, Thing]) -> Thing:
     if name not in known:
         raise UsageError(f"there is no {kind} {name!r}", did_you_mean(name, list(known)))
     return known[name]
 
 
-def _collect(problems: list[Problem], read: Callable[[], Thing]) -> Thing | None:
-    """Read something; when it is declared wrongly, add its problems to the list and return None."""
+@contextmanager
+def _collecting(problems: list[Problem]) -> Iterator[None]:
+    """Add the problems of a wrong declaration to the list, and go on after the body."""
     try:
-        return read()
+        yield
     except ConfigError as error:
         problems.extend(error.problems)
-        return None
 
 
 def _read_all(folder: Path, kind: type[Declaration], problems: list[Problem]) -> dict[str, Declaration]:
     found: dict[str, Declaration] = {}
     for path in sorted(folder.glob("*.yml")):
-        thing = _collect(problems, partial(_read_declaration, path, kind))
-        if thing is not None:
-            found[path.stem] = thing
+        with _collecting(problems):
+            content = read_yaml(path)
+            if content.get("name", path.stem) != path.stem:
+                raise ConfigError([Problem(str(path), "name", "differs from the file's name", "remove it")])
+            found[path.stem] = build(kind, {**content, "name": path.stem}, str(path))
     return found
 
 
-def _read_declaration(path: Path, kind: type[Declaration]) -> Declaration:
-    content = read_yaml(path)
-    if content.get("name", path.stem) != path.stem:
-        raise ConfigError([Problem(str(path), "name", "differs from the file's name", "remove it")])
-    return build(kind, {**content, "name": path.stem}, str(path))
-
-
-def _keep(found: dict[str, Thing], things: Sequence[Thing], path: Path, problems: list[Problem]) -> None:
+def _add_named(found: dict[str, Thing], things: Sequence[Thing], path: Path, problems: list[Problem]) -> None:
     for thing in things:
         name = str(thing.name)  # type: ignore[attr-defined]
         if found.setdefault(name, thing) != thing:

@@ -1,1 +1,1 @@
-"""Looking at the lake: queries, feature values, histories, and the way back from a table to its files."""
+"""Functions that only read the lake: queries, feature values, the history of a table, the files it was made from."""

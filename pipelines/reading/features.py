@@ -21,7 +21,7 @@ class FeatureValues:
 
     Parameters
     ----------
-    feature_at, available_at : of the grid point that answers
+    feature_at, available_at : of the newest grid point whose values could be used
     changed_at : the ``feature_at`` of the stored row that holds the values; None where no row is stored
     """
 
@@ -36,11 +36,11 @@ class FeatureValues:
 def read_features(
     lake: Lake, view: FeatureView, contract: Contract, entity: Mapping[str, str], at: datetime
 ) -> FeatureValues:
-    """Look one entity up. The view's table must be complete through ``at``.
+    """Look up the feature values of one entity. The view's table must be complete through ``at``.
 
     Parameters
     ----------
-    contract : of the view's source; its types are those of the join keys
+    contract : of the view's source; it gives the types of the join keys
     entity : the value of each join key, as text
 
     Raises
@@ -54,18 +54,12 @@ def read_features(
         raise UsageError(f"{view.name} is asked by {', '.join(keys)}", hint)
     typed = [F.lit(entity[key]).try_cast(contract.type_of(key)).alias(key) for key in keys]
     spine = lake.spark.range(1).select(*typed, F.lit(at).alias("prediction_at"))
-    gold = lake.read("gold", view.name)
-    row = join_as_of(spine, [(view, gold)], instant_to_micros(at), with_times=True).collect()[0].asDict()
-    wrong = [key for key in keys if row[key] is None]
-    if wrong:
-        raise UsageError(f"{entity[wrong[0]]!r} is not a {contract.type_of(wrong[0])}, as {wrong[0]} is", "mend it")
-    times = {name: row[f"{view.name}__{name}"] for name in ("feature_at", "available_at", "changed_at")}
-    changed_at = times["changed_at"]
-    return FeatureValues(
-        view.name,
-        {key: row[key] for key in keys},
-        as_utc(times["feature_at"]),
-        as_utc(times["available_at"]),
-        None if changed_at is None else as_utc(changed_at),
-        {name: row[view.column_of(name)] for name in view.feature_names},
-    )
+    joined = join_as_of(spine, [(view, lake.read("gold", view.name))], instant_to_micros(at), with_times=True)
+    row = joined.collect()[0].asDict()
+    for key in keys:
+        if row[key] is None:
+            raise UsageError(f"{entity[key]!r} is not a {contract.type_of(key)}, as {key} is", "give a valid value")
+    times = (row[f"{view.name}__{name}"] for name in ("feature_at", "available_at", "changed_at"))
+    feature_at, available_at, changed_at = (time and as_utc(time) for time in times)
+    values = {name: row[view.column_of(name)] for name in view.feature_names}
+    return FeatureValues(view.name, {key: row[key] for key in keys}, feature_at, available_at, changed_at, values)

@@ -1,4 +1,4 @@
-"""Questions in SQL over the tables of all layers, by name: ``silver.orders``, ``gold.order_totals``, ``ops.files``."""
+"""SQL queries over the tables of all layers, by name: ``silver.orders``, ``gold.order_totals``, ``ops.files``."""
 
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame
@@ -10,7 +10,7 @@ from pipelines.runtime.file_system import list_folders
 
 
 def build_query(lake: Lake, sql: str) -> DataFrame:
-    """Return the answer to one SQL query, lazily.
+    """Return the result of one SQL query, lazily.
 
     Raises
     ------
@@ -25,17 +25,12 @@ def build_query(lake: Lake, sql: str) -> DataFrame:
         raise UsageError(str(error).strip().splitlines()[0], "tables are named layer.table, as in silver.x") from None
 
 
-def known_tables(lake: Lake, layer: str) -> list[str]:
-    """Return the names of the tables that a layer has."""
-    return list_folders(lake.spark, f"{lake.settings.lake}/{layer}")
-
-
 def _register(lake: Lake, layer: str, name: str) -> None:
-    """Let Spark know a table of this lake by its name, which may have meant a table of another lake before."""
+    """Let Spark know a table of this lake by its name. The name may have meant a table of another lake before."""
+    spark, table, folder = lake.spark, f"{layer}.`{name}`", f"{lake.settings.lake}/{layer}"
     if not lake.exists(layer, name):
-        raise NotFound(f"there is no table {layer}.{name}", did_you_mean(name, known_tables(lake, layer)))
-    spark, table = lake.spark, f"{layer}.`{name}`"
-    spark.sql(f"CREATE DATABASE IF NOT EXISTS {layer} LOCATION '{lake.settings.lake}/{layer}'")
+        raise NotFound(f"there is no table {layer}.{name}", did_you_mean(name, list_folders(spark, folder)))
+    spark.sql(f"CREATE DATABASE IF NOT EXISTS {layer} LOCATION '{folder}'")
     if spark.catalog.tableExists(table) and spark.catalog.getTable(table).tableType == "EXTERNAL":
         spark.sql(f"DROP TABLE {table}")  # forgets the name; an external table keeps its files
     spark.sql(f"CREATE TABLE {table} USING DELTA LOCATION '{lake.path(layer, name)}'")

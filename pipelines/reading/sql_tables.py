@@ -1,4 +1,4 @@
-"""The tables that a SQL query names, found without Spark. Text that is no query is refused."""
+"""The tables that a SQL query names, found without Spark. Text that is not a query is refused."""
 
 import sqlglot
 from sqlglot import exp
@@ -18,7 +18,9 @@ def find_tables(sql: str) -> set[tuple[str, str]]:
     try:
         statements = [statement for statement in sqlglot.parse(sql, read="spark") if statement is not None]
     except SqlglotError as error:
-        reason = _first_reason(error)
+        reason, errors = str(error).strip().partition("\n")[0], getattr(error, "errors", [])
+        if errors:  # the text above holds marks for a terminal, these do not
+            reason = f"{errors[0]['description']} at line {errors[0]['line']}, column {errors[0]['col']}"
         raise UsageError(f"this is not SQL: {reason}", "write one SELECT over tables named layer.table") from None
     if len(statements) != 1:
         raise UsageError(f"these are {len(statements)} statements", "write one SELECT")
@@ -27,10 +29,3 @@ def find_tables(sql: str) -> set[tuple[str, str]]:
         raise UsageError("only queries are answered here; nothing is changed or described", "write a SELECT")
     tables = {(table.db, table.name) for table in query.find_all(exp.Table) if not table.catalog}
     return {(layer, name) for layer, name in tables if layer in LAYERS}
-
-
-def _first_reason(error: SqlglotError) -> str:
-    """Return the first thing that sqlglot found wrong, and where. Its own text holds marks for a terminal."""
-    for found in getattr(error, "errors", []):
-        return f"{found['description']} at line {found['line']}, column {found['col']}"
-    return str(error).strip().splitlines()[0]

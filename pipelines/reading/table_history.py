@@ -12,7 +12,7 @@ from pipelines.delta.log import our_metadata, read_commits
 
 @dataclass(frozen=True)
 class TableVersion:
-    """One commit. ``metadata`` is what Headwater wrote into it; empty for a commit of somebody else."""
+    """One commit. ``metadata`` is what Headwater wrote into it; empty when somebody else made the commit."""
 
     version: int
     committed_at: datetime
@@ -30,13 +30,10 @@ def read_history(lake: Lake, layer: str, name: str, limit: int) -> list[TableVer
     """
     if not lake.exists(layer, name):
         raise NotFound(f"there is no table {layer}.{name}", "`headwater query` and `history` name tables layer.table")
+    commits = [row.asDict() for row in read_commits(lake.spark, lake.path(layer, name), limit)]
     return [
         TableVersion(
-            row["version"],
-            as_utc(row["timestamp"]),
-            row["operation"],
-            our_metadata({"userMetadata": row["userMetadata"]}),
-            dict(row["operationMetrics"] or {}),
+            row["version"], as_utc(row["timestamp"]), row["operation"], our_metadata(row), row["operationMetrics"] or {}
         )
-        for row in read_commits(lake.spark, lake.path(layer, name), limit)
+        for row in commits
     ]

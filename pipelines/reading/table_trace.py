@@ -1,4 +1,4 @@
-"""The way back from a version of a table: who committed it, what it was made from, down to the files that landed."""
+"""The trace of a table's version: who committed it, from which tables it was made, and from which files those came."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,15 +7,20 @@ from typing import Any
 
 from conf.errors import NotFound
 from pipelines.delta.lake import Lake
-from pipelines.delta.log import our_metadata, read_commit
+from pipelines.delta.log import our_metadata, walk_commits_back
 from pipelines.ledger.file_records import FileRecord, read_records
 
 
 @dataclass(frozen=True)
 class TableTrace:
-    """One commit of one table. ``files`` came with it; ``files_through`` counts all that the table holds by then.
+    """One commit of one table, and the commits of the tables from which it was made.
 
-    ``run`` says which job made it, and under Airflow which try of which task of which DAG run.
+    Parameters
+    ----------
+    run : which job made the commit, and under Airflow which try of which task of which DAG run
+    through : up to when a gold table was complete; None for other tables
+    files : the landed files whose rows came with this commit
+    files_through : how many landed files the table had read after this commit
     """
 
     table: str
@@ -38,71 +43,47 @@ def trace_table(lake: Lake, layer: str, name: str, version: int) -> TableTrace:
     """
     if not lake.exists(layer, name):
         raise NotFound(f"there is no table {layer}.{name}", "`headwater history` shows a table's versions")
-    version, commit = _made_by(lake, layer, name, version)
+    version, commit = _find_maker(lake, layer, name, version)
     metadata = our_metadata(commit)
-    files, through = _files(lake, layer, name, version, metadata)
+    facts = ("run", "job", "code", "dag", "dag_run", "task", "try")
+    run: dict[str, Any] = {fact: metadata[fact] for fact in facts if fact in metadata}
+    operation, committed_at = commit["operation"], datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
+    files = _files(lake, layer, name, version, metadata)
+    made_of = metadata.get("sources", {})
+    if layer == "gold" and "source" in metadata:
+        made_of = {f"silver.{metadata['source']}": metadata["source_version"]}
+    sources = []
+    for full_name, source_version in made_of.items():
+        source_layer, _, source_name = full_name.partition(".")
+        sources.append(trace_table(lake, source_layer, source_name, int(source_version)))
     return TableTrace(
-        f"{layer}.{name}",
-        version,
-        datetime.fromtimestamp(commit["timestamp"] / 1000, UTC),
-        commit["operation"],
-        {fact: metadata[fact] for fact in ("run", "job", "code", "dag", "dag_run", "task", "try") if fact in metadata},
-        metadata.get("through"),
-        files,
-        through,
-        tuple(_trace_source(lake, source, at) for source, at in _sources(layer, metadata).items()),
+        f"{layer}.{name}", version, committed_at, operation, run, metadata.get("through"), *files, tuple(sources)
     )
 
 
-def _trace_source(lake: Lake, full_name: str, version: int) -> TableTrace:
-    layer, _, name = full_name.partition(".")
-    return trace_table(lake, layer, name, version)
-
-
-def _made_by(lake: Lake, layer: str, name: str, version: int) -> tuple[int, dict[str, Any]]:
-    """Return the newest commit up to a version that says from what it was made; else the commit itself."""
-    newest = _commit(lake, layer, name, version)
-    for earlier in range(version, -1, -1):
-        commit = read_commit(lake.spark, lake.path(layer, name), earlier)
-        if commit is None:
-            break
-        metadata = our_metadata(commit)
+def _find_maker(lake: Lake, layer: str, name: str, version: int) -> tuple[int, dict[str, Any]]:
+    """Return the newest commit up to ``version`` that names what it was made from; if none does, the version's own."""
+    own = None
+    for found in walk_commits_back(lake.spark, lake.path(layer, name), version):
+        own = own or found
+        metadata = our_metadata(found[1])
         if "cursor" in metadata or "sources" in metadata:
-            return earlier, commit
-    return version, newest
-
-
-def _commit(lake: Lake, layer: str, name: str, version: int) -> dict[str, Any]:
-    commit = read_commit(lake.spark, lake.path(layer, name), version) if version >= 0 else None
-    if commit is None:
+            return found
+    if own is None:
         newest = lake.version(layer, name)
         raise NotFound(f"{layer}.{name} has no version {version} in its log", f"the newest is {newest}")
-    return commit
-
-
-def _sources(layer: str, metadata: Mapping[str, Any]) -> dict[str, int]:
-    if layer == "gold" and "source" in metadata:
-        return {f"silver.{metadata['source']}": int(metadata["source_version"])}
-    return {name: int(version) for name, version in metadata.get("sources", {}).items()}
+    return own
 
 
 def _files(
     lake: Lake, layer: str, name: str, version: int, metadata: Mapping[str, Any]
 ) -> tuple[tuple[FileRecord, ...], int | None]:
-    """Return the files whose rows came with a commit of bronze or silver, and how many the table holds by then."""
+    """Return the files whose rows came with a commit of bronze or silver, and how many files the table had read."""
     if layer not in ("bronze", "silver") or "cursor" not in metadata:
         return (), None
     until = int(metadata["cursor"])
-    since = _cursor_before(lake, layer, name, version)
+    earlier = (our_metadata(commit) for _, commit in walk_commits_back(lake.spark, lake.path(layer, name), version - 1))
+    since = next((int(before["cursor"]) for before in earlier if "cursor" in before), -1)
     records = [record for record in read_records(lake, name) if record.load is not None and record.load <= until]
     came = [record for record in records if record.load is not None and record.load > since]
     return tuple(sorted(came, key=lambda record: record.file)), len(records)
-
-
-def _cursor_before(lake: Lake, layer: str, name: str, version: int) -> int:
-    for earlier in range(version - 1, -1, -1):
-        commit = read_commit(lake.spark, lake.path(layer, name), earlier)
-        metadata = our_metadata(commit) if commit else {}
-        if "cursor" in metadata:
-            return int(metadata["cursor"])
-    return -1

@@ -1,7 +1,7 @@
-"""The class archive (AppCDS): Java's memory image of the classes a session loads, which halves a cold start.
+"""The class archive (AppCDS): a file with the classes that a Spark session loads. With it Spark starts twice as fast.
 
-Java silently ignores an archive made for another Java or another class path, and a session then starts as slowly as
-without one. Here Java is asked, so that set-up makes the archive anew when it must, and ``doctor`` can tell.
+Java silently ignores an archive that was made for another Java or another class path. Here Java is asked whether it
+takes the archive: set-up then makes a new one if it does not, and ``headwater doctor`` reports it.
 """
 
 import subprocess
@@ -14,11 +14,12 @@ from conf.spark_properties import spark_properties
 
 
 def is_usable(archive: Path, settings: Settings) -> bool:
-    """Return whether Java takes this archive when Spark starts it with these settings; about two seconds."""
+    """Tell whether Java takes this archive when Spark starts it with these settings. Asking takes about two seconds."""
     if not archive.is_file():
         return False
     home = str(Path(pyspark.__file__).parent)
     properties = spark_properties(settings, archive)
+    # With -Xshare:on Java fails where it would otherwise ignore the archive.
     java = f"spark.driver.extraJavaOptions={properties['spark.driver.extraJavaOptions']} -Xshare:on"
     class_path = f"spark.driver.extraClassPath={properties['spark.driver.extraClassPath']}"
     command = [f"{home}/bin/spark-submit", "--conf", class_path, "--conf", java, "--version"]

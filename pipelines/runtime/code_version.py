@@ -7,7 +7,6 @@ from functools import cache
 from conf.settings import ROOT
 
 UNKNOWN_COMMIT = "unknown"
-SHORT_COMMIT = 12
 
 
 @cache
@@ -24,9 +23,9 @@ def is_git_dirty() -> bool:
 
 @cache
 def code_version() -> str:
-    """Return the engine's version, followed by ``+`` and the short commit where there is one."""
+    """Return the engine's version; from a clone followed by the short commit, as in ``0.1.0+8e6f5ba08e1e``."""
     version, commit = importlib.metadata.version("headwater"), git_commit()
-    return version if commit == UNKNOWN_COMMIT else f"{version}+{commit[:SHORT_COMMIT]}"
+    return version if commit == UNKNOWN_COMMIT else f"{version}+{commit[:12]}"
 
 
 def _git(*words: str) -> str:

@@ -1,8 +1,9 @@
 """Files and folders through Hadoop's file systems: the same calls work on a local path and on ``s3a://``.
 
-Nothing else in the engine asks the JVM for a file system. No call here starts a Spark job.
+This is the only module that asks the JVM for a file system. No call here starts a Spark job.
 """
 
+from contextlib import closing
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -25,31 +26,28 @@ def list_folders(spark: SparkSession, uri: str) -> list[str]:
 
 def read_text(spark: SparkSession, uri: str) -> str | None:
     """Return the text of a small UTF-8 file; None when there is no such file."""
-    path, file_system = _resolve(spark, uri)
     jvm: Any = spark._jvm
+    path, file_system = _resolve(spark, uri)
     try:
         stream = file_system.open(path)
     except Py4JJavaError as error:
         if "FileNotFoundException" in error.java_exception.toString():
             return None
         raise
-    try:
+    with closing(stream):
         return str(jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))
-    finally:
-        stream.close()
 
 
 def remove_folder(spark: SparkSession, uri: str) -> None:
-    """Remove a folder with all that lies in it, if there is one."""
+    """Remove a folder and everything in it, if there is one."""
     path, file_system = _resolve(spark, uri)
     file_system.delete(path, True)
 
 
 def rename_folder(spark: SparkSession, source: str, target: str) -> bool:
-    """Rename a folder; tell whether that was done."""
+    """Rename a folder; tell whether it succeeded."""
     path, file_system = _resolve(spark, source)
-    renamed, _ = _resolve(spark, target)
-    return bool(file_system.rename(path, renamed))
+    return bool(file_system.rename(path, _resolve(spark, target)[0]))
 
 
 def _resolve(spark: SparkSession, uri: str) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Several tables at once: while one of them plans and commits on the driver, another's tasks use the cores.
+"""Work on several tables at once: while Spark plans or commits for one table, tasks of another use the cores.
 
 Each piece of work gets a Spark session of its own, because the stamp of a commit is a property of the session.
 """

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -36,46 +36,20 @@ class RunFacts:
     @classmethod
     def begin(cls, job: str) -> Self:
         """Describe a job that begins now in this process."""
-        airflow = airflow_facts()
-        started_at = datetime.now(UTC).replace(microsecond=0)
-        facts = cls(uuid.uuid4().hex, job, code_version(), started_at)
-        if not airflow:
-            return facts
-        return replace(
-            facts, dag=airflow["dag"], dag_run=airflow["dag_run"], task=airflow["task"], try_number=int(airflow["try"])
-        )
+        started_at = format_instant(datetime.now(UTC).replace(microsecond=0))
+        facts = {"run": uuid.uuid4().hex, "job": job, "code": code_version(), "started_at": started_at}
+        return cls.from_json({**facts, **airflow_facts()})
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Read the facts as ``as_json`` wrote them; other keys are ignored.
-
-        Raises
-        ------
-        KeyError : when a fact is missing that every job has
-        """
-        return cls(
-            run=content["run"],
-            job=content["job"],
-            code=content["code"],
-            started_at=parse_instant(content["started_at"]),
-            spark_app=content.get("spark_app"),
-            dag=content.get("dag"),
-            dag_run=content.get("dag_run"),
-            task=content.get("task"),
-            try_number=int(content["try"]) if "try" in content else None,
-        )
+        """Read the facts as ``as_json`` wrote them. Other keys are ignored; a missing required fact is a KeyError."""
+        started_at = parse_instant(content["started_at"])
+        optional = {name: content.get(name) for name in ("spark_app", "dag", "dag_run", "task")}
+        try_number = int(content["try"]) if "try" in content else None
+        return cls(content["run"], content["job"], content["code"], started_at, **optional, try_number=try_number)
 
     def as_json(self) -> dict[str, str]:
-        """Return the facts that are known, as text."""
-        facts = {
-            "run": self.run,
-            "job": self.job,
-            "code": self.code,
-            "started_at": format_instant(self.started_at),
-            "spark_app": self.spark_app,
-            "dag": self.dag,
-            "dag_run": self.dag_run,
-            "task": self.task,
-            "try": None if self.try_number is None else str(self.try_number),
-        }
-        return {name: value for name, value in facts.items() if value is not None}
+        """Return the facts that are known, as text. The try is called ``try``, as in Airflow."""
+        facts = {**vars(self), "started_at": format_instant(self.started_at)}
+        facts["try"] = facts.pop("try_number")
+        return {name: str(value) for name, value in facts.items() if value is not None}

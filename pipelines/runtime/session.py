@@ -1,7 +1,7 @@
-"""The one place that starts Spark.
+"""The only module that starts Spark.
 
-An embedded session takes its properties from ``conf``. Under spark-submit they were given to spark-submit already, and
-nothing is set here.
+An embedded session takes its properties from ``conf``. Under spark-submit they were given to spark-submit already, so
+this module sets none.
 """
 
 import os
@@ -22,23 +22,18 @@ from conf.settings import Settings, is_submitted, secret_properties, set_environ
 from conf.spark_properties import spark_properties
 
 LOOPBACK = "127.0.0.1"
-JAVA_WARNING = b"WARNING: "  # how Java begins what it says of modules and old methods, none of them the user's
+JAVA_WARNING = b"WARNING: "  # begins Java's lines about modules and deprecated methods; users cannot act on them
 ABOVE_ALL_LEVELS = 100
 
 
 def open_session(settings: Settings, app_name: str = "headwater", is_verbose: bool = False) -> SparkSession:
-    """Start Spark, or return the session that runs.
-
-    Parameters
-    ----------
-    is_verbose : show also what Spark and Java say that is no failure of the job
+    """Start Spark, or return the session that already runs. ``is_verbose`` also shows the warnings of Spark and Java.
 
     Raises
     ------
     EnvironmentProblem : when Java is missing or too old, or the Delta jars are missing
     """
-    active = SparkSession.getActiveSession()
-    if active is not None:
+    if (active := SparkSession.getActiveSession()) is not None:
         return active
     missing = [path.name for path in jar_paths() if not path.is_file()]
     if missing:
@@ -63,8 +58,7 @@ def has_session() -> bool:
 
 def close_session() -> None:
     """Stop Spark if it runs."""
-    active = SparkSession.getActiveSession()
-    if active is not None:
+    if (active := SparkSession.getActiveSession()) is not None:
         active.stop()
 
 
@@ -72,7 +66,7 @@ def _start_embedded(settings: Settings, app_name: str, is_verbose: bool) -> None
     """Start a JVM with the properties of ``conf``, and a Spark context in it."""
     properties = spark_properties(settings, find_archive()) | secret_properties(settings)
     if properties.get("spark.driver.host") == LOOPBACK:
-        set_environment(SPARK_LOCAL_IP=LOOPBACK)  # else Spark looks for an address, and warns
+        set_environment(SPARK_LOCAL_IP=LOOPBACK)  # else Spark looks for another address, and warns
     conf = SparkConf().setAppName(app_name).setAll(list(properties.items()))
     if is_verbose or SparkContext._gateway is not None:  # a JVM that was started before is used again
         SparkContext(conf=conf)
@@ -102,7 +96,7 @@ def temporary_confs(spark: SparkSession, confs: Mapping[str, str]) -> Iterator[N
     A commit's stamp is set this way. If it stayed, Delta would take the next commit for one that it has already
     made, and silently skip it.
     """
-    before: dict[str, str | None] = {name: spark.conf.get(name, None) for name in confs}
+    before = {name: spark.conf.get(name, None) for name in confs}
     try:
         for name, value in confs.items():
             spark.conf.set(name, value)

@@ -1,7 +1,7 @@
-"""The rows of a batch, counted file by file in two Spark jobs: when they are typed, and when each key's row is chosen.
+"""The rows of a batch, counted file by file: once when they are typed, once when each key's row is chosen.
 
-The same two jobs find the least and greatest keys and the partitions of the rows. From these follow the literal
-conditions by which Delta skips files. So nothing is read twice.
+Each count is one Spark job. The same job finds the least and greatest keys and the partitions of the rows. They become
+the literal conditions by which Delta skips files, so the rows need not be read again for those.
 """
 
 from collections.abc import Sequence
@@ -29,25 +29,18 @@ class TypedCounts:
     warned: int
     key_bounds: list[str]
 
-    @property
-    def broken(self) -> int:
-        return sum(broken for broken, _ in self.files.values())
-
 
 @dataclass(frozen=True)
 class StandingCounts:
     """The counts once each key's row is chosen. ``files`` has, by file hash, the rows of each fate.
 
-    ``bounds`` are literal conditions that hold for all rows that will be written.
+    ``heaviest_key`` is the number of versions of the key with the most. ``bounds`` are literal conditions that hold
+    for all rows that will be written.
     """
 
     files: dict[str, dict[str, int]]
     heaviest_key: int
     bounds: list[str]
-
-    @property
-    def rows(self) -> int:
-        return sum(sum(fates.values()) for fates in self.files.values())
 
 
 def count_typed_rows(typed: DataFrame, contract: Contract) -> TypedCounts:
@@ -71,23 +64,20 @@ def count_typed_rows(typed: DataFrame, contract: Contract) -> TypedCounts:
     )
 
 
-def count_standing_rows(resolved: DataFrame, contract: Contract) -> StandingCounts:
+def count_standing_rows(standing: DataFrame, contract: Contract) -> StandingCounts:
     """Count the rows of ``build_standing_rows``. One Spark job."""
     is_written = F.col("_is_written")
-    partitions = [
-        F.collect_set(F.when(is_written, value)).alias(f"{side}_{name}")
-        for name in contract.partition_by
-        for side, value in (("new", F.col(name)), ("old", F.col("_old")[name]))
-    ]
-    has_null = [F.bool_or(is_written & F.col(name).isNull()).alias(f"null_{name}") for name in contract.partition_by]
-    old_null = [
-        F.bool_or(is_written & F.col("_old").isNotNull() & F.col("_old")[name].isNull()).alias(f"oldnull_{name}")
-        for name in contract.partition_by
-    ]
-    rows = resolved.groupBy("_file_hash", IN_BATCH).agg(
+    partitions: list[Column] = []
+    for name in contract.partition_by:
+        new, old = F.col(name), F.col("_old")[name]
+        has_null = new.isNull() | (F.col("_old").isNotNull() & old.isNull())
+        partitions.append(F.collect_set(F.when(is_written, new)).alias(f"new_{name}"))
+        partitions.append(F.collect_set(F.when(is_written, old)).alias(f"old_{name}"))
+        partitions.append(F.bool_or(is_written & has_null).alias(f"null_{name}"))
+    rows = standing.groupBy("_file_hash", IN_BATCH).agg(
         *[F.count_if(F.col("_fate") == fate).alias(fate) for fate in FATES],
         F.max("_key_rows").alias("heaviest"),
-        *_edges(contract.grain, is_written), *partitions, *has_null, *old_null,
+        *_edges(contract.grain, is_written), *partitions,
     ).collect()  # fmt: skip
     batch = [row for row in rows if row[IN_BATCH]]
     bounds = _key_bounds(rows, contract.grain, "t.")
@@ -100,12 +90,13 @@ def count_standing_rows(resolved: DataFrame, contract: Contract) -> StandingCoun
 
 
 def _edges(grain: Sequence[str], condition: Column) -> list[Column]:
+    """Return, for each column of the grain, its least and its greatest value where the condition holds."""
     values = [(name, F.when(condition, F.col(name))) for name in grain]
     return [side(value).alias(f"{side.__name__}_{name}") for name, value in values for side in (F.min, F.max)]
 
 
 def _key_bounds(rows: Sequence[Row], grain: Sequence[str], alias: str = "") -> list[str]:
-    """Return ``k >= lo AND k <= hi`` for each column of the grain, which is never NULL; none when there are no rows."""
+    """Return ``k >= low AND k <= high`` for each column of the grain, which is never NULL; nothing without rows."""
     bounds = []
     for name in grain:
         lows = [row[f"min_{name}"] for row in rows if row[f"min_{name}"] is not None]
@@ -118,9 +109,7 @@ def _key_bounds(rows: Sequence[Row], grain: Sequence[str], alias: str = "") -> l
 
 def _partition_bound(rows: Sequence[Row], name: str) -> list[str]:
     """Name the partitions that the written rows leave and enter. No condition where they are many, or one is NULL."""
-    if any(row[f"null_{name}"] or row[f"oldnull_{name}"] for row in rows):
-        return []
     values: set[Any] = {value for row in rows for side in ("new", "old") for value in row[f"{side}_{name}"]}
-    if not 0 < len(values) <= MOST_PARTITIONS:
+    if any(row[f"null_{name}"] for row in rows) or not 0 < len(values) <= MOST_PARTITIONS:
         return []
     return [f"t.`{name}` IN ({', '.join(sorted(map(sql_literal, values)))})"]

@@ -1,8 +1,8 @@
 """Bronze → silver: type the unread rows, set aside those that break a rule, keep the last version of each key.
 
-The unread rows are those of the bronze loads after the cursor in silver's own commit. They are written in this order:
-quarantine, then the accounting in ``ops.files``, then silver with its cursor. Each of these follows from the batch
-and from silver as it was before. So a job that was killed anywhere in between is simply run again.
+The unread rows are those of the bronze loads after the cursor in silver's own commit. Three tables are written, in
+this order: quarantine, ``ops.files`` with the rows accounted for, silver with its cursor. Each write follows from the
+batch and from silver as it was before. So a job that was killed anywhere in between is simply run again.
 """
 
 from collections.abc import Sequence
@@ -77,54 +77,43 @@ def _create_silver(lake: Lake, contract: Contract, typed: StructType) -> None:
 
 def _load_batch(lake: Lake, batch: UnreadBatch, typed: DataFrame, ledger: Ledger, run: RunFacts) -> SilverReport:
     contract, name = batch.contract, batch.contract.name
-    read = count_typed_rows(typed, contract)
-    _stop_if_failing(contract, read)
-    versions, silver = build_versions(lake, batch, typed, read.key_bounds)
+    typed_counts = count_typed_rows(typed, contract)
+    if typed_counts.failing:
+        rules = ", ".join(typed_counts.failed_rules)
+        what = f"{name}: {typed_counts.failing} rows break {rules} (action fail); nothing was written to silver"
+        raise ExpectationFailed(what, f"look at bronze.{name} with `headwater query`, fix the data or the expectation")
+    rows_quarantined = sum(broken for broken, _ in typed_counts.files.values())
+    versions, silver = build_versions(lake, batch, typed, typed_counts.key_bounds)
     standing = build_standing_rows(versions, silver, contract).persist()
     try:
-        found = count_standing_rows(standing, contract)
-        if read.broken:
+        counts = count_standing_rows(standing, contract)
+        if rows_quarantined:
             quarantined = merge_quarantine(lake, name, build_quarantine(typed), run)
         else:
             quarantined = unchanged(lake.version("quarantine", name))
-        ledger.stage(_account(batch, read, found))
+        ledger.stage(_account(batch, typed_counts, counts))
         ledger.flush(run)
-        commit = _merge_silver(lake, batch, standing, found.bounds, run)
+        commit = _merge_silver(lake, batch, standing, counts.bounds, run)
     finally:
         standing.unpersist()
-    accepted, superseded, repeated = (sum(fates[fate] for fates in found.files.values()) for fate in FATES)
-    share = found.heaviest_key / found.rows if found.rows and contract.key else None
-    return SilverReport(commit, quarantined, accepted, read.broken, superseded, repeated, read.warned, share)
+    accepted, superseded, repeated = (sum(fates[fate] for fates in counts.files.values()) for fate in FATES)
+    rows = accepted + superseded + repeated
+    share = counts.heaviest_key / rows if rows and contract.key else None
+    warned = typed_counts.warned
+    return SilverReport(commit, quarantined, accepted, rows_quarantined, superseded, repeated, warned, share)
 
 
-def _stop_if_failing(contract: Contract, read: TypedCounts) -> None:
-    if read.failing:
-        raise ExpectationFailed(
-            f"{contract.name}: {read.failing} rows break {', '.join(read.failed_rules)} (action fail); nothing was"
-            " written to silver",
-            f"look at bronze.{contract.name} with `headwater query`, mend the data or the expectation",
-        )
-
-
-def _account(batch: UnreadBatch, read: TypedCounts, found: StandingCounts) -> list[FileRecord]:
+def _account(batch: UnreadBatch, typed_counts: TypedCounts, counts: StandingCounts) -> list[FileRecord]:
     """Return the ledger's records of the batch's files, with every row of each file accounted for."""
     is_declared = batch.contract.known_at in ("delivered", "ingestion")
-    no_rows = dict.fromkeys(FATES, 0)
     accounted = []
     for record in batch.unread:
-        broken, known = read.files[record.file_hash]
-        fates = found.files.get(record.file_hash, no_rows)
-        latest = None if known is None else micros_to_instant(known)
-        accounted.append(
-            replace(
-                record,
-                known_through=record.known_through if is_declared else latest,
-                rows_accepted=fates[ACCEPTED],
-                rows_quarantined=broken,
-                rows_superseded=fates[SUPERSEDED],
-                rows_repeated=fates[REPEATED],
-            )
-        )
+        broken, known_us = typed_counts.files[record.file_hash]
+        fates = counts.files.get(record.file_hash, dict.fromkeys(FATES, 0))
+        latest = None if known_us is None else micros_to_instant(known_us)
+        record = replace(record, rows_quarantined=broken, rows_accepted=fates[ACCEPTED])
+        record = replace(record, rows_superseded=fates[SUPERSEDED], rows_repeated=fates[REPEATED])
+        accounted.append(record if is_declared else replace(record, known_through=latest))
     return accounted
 
 

@@ -1,7 +1,7 @@
-"""The row that stands for a key. It follows from the set of the key's accepted versions, in whatever order they came.
+"""The row that stands for a key in silver. It follows from the set of the key's accepted versions.
 
 The last version stands, by a total order: ``order_by`` with NULL as the oldest, then the delivery time, then a hash
-of the row. Its ``_known_at`` is the least among all versions of the key. Pure: nothing is read or written.
+of the row. Its ``_known_at`` is the least among all versions of the key. So the order in which they came is no matter.
 """
 
 from pyspark.sql import Column, DataFrame, Window
@@ -19,7 +19,7 @@ def build_standing_rows(versions: DataFrame, silver: DataFrame, contract: Contra
     Parameters
     ----------
     versions : accepted versions, one row for each; the contract's columns, ``_known_at``, where the version came from,
-        and ``_in_batch``, true for the rows that this load brings and must account for
+        and ``_in_batch``, true for the rows that this load brings
     silver : the rows that silver has for these keys; grain ``contract.grain``
 
     Returns
@@ -31,10 +31,10 @@ def build_standing_rows(versions: DataFrame, silver: DataFrame, contract: Contra
     grain, columns = list(contract.grain), list(contract.column_names)
     by_key = Window.partitionBy(*grain)
     ranked = by_key.orderBy(*_total_order(contract))
-    mark = F.xxhash64(*[part for name in columns for part in (F.col(name).isNull(), F.col(name))])
-    frame = versions.withColumn("_mark", mark).withColumns(
+    content = F.xxhash64(*[part for name in columns for part in (F.col(name).isNull(), F.col(name))])
+    frame = versions.withColumn("_hash", content).withColumns(
         {
-            "_winner": F.first("_mark").over(ranked),
+            "_last_hash": F.first("_hash").over(ranked),
             "_rank": F.row_number().over(ranked),
             "_known_at": F.min("_known_at").over(by_key),
             "_key_rows": F.count(F.lit(1)).over(by_key),
@@ -42,15 +42,14 @@ def build_standing_rows(versions: DataFrame, silver: DataFrame, contract: Contra
     )
     old = silver.select(*grain, F.struct(*columns, "_known_at").alias("_old"))
     frame = frame.join(old, on=grain, how="left")
-    stands = F.col("_old").isNotNull()
-    same_as_old = stands
+    is_same_as_old = F.col("_old").isNotNull()
     for name in columns:
-        same_as_old &= F.col(name).eqNullSafe(F.col("_old")[name])
+        is_same_as_old &= F.col(name).eqNullSafe(F.col("_old")[name])
     is_known_earlier = F.col("_known_at") < F.col("_old")["_known_at"]
-    is_winner = F.col("_rank") == 1
-    repeats = F.col("_mark") == F.col("_winner")
-    fate = F.when(is_winner & ~same_as_old, ACCEPTED).when(repeats, REPEATED).otherwise(SUPERSEDED)
-    is_written = is_winner & (~same_as_old | F.coalesce(is_known_earlier, F.lit(False)))
+    is_last = F.col("_rank") == 1
+    is_repeat = F.col("_hash") == F.col("_last_hash")
+    fate = F.when(is_last & ~is_same_as_old, ACCEPTED).when(is_repeat, REPEATED).otherwise(SUPERSEDED)
+    is_written = is_last & (~is_same_as_old | F.coalesce(is_known_earlier, F.lit(False)))
     provenance = [name for name in ("_file_hash", "_row_number") if name not in grain]
     return frame.select(
         *columns, "_known_at", *[name for name in grain if name not in columns], *provenance, IN_BATCH,

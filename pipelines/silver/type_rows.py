@@ -1,11 +1,11 @@
-"""Raw rows of bronze become typed rows, each with the rules that it breaks. Pure.
+"""Raw rows of bronze become typed rows, each with the rules that it breaks.
 
-No row is dropped here: a row carries the names of the rules that it breaks, each with the reason. A cast that fails is
-a broken rule and never a silent NULL. So is a number that is not finite, and a text such as ``1d`` or ``NaN`` that
-Spark would take for a number.
+No row is dropped here. A cast that fails is a broken rule and never a silent NULL. So is a number that is not finite,
+and a text such as ``1d`` or ``NaN`` that Spark would take for a number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -26,7 +26,7 @@ def build_typed_rows(bronze: DataFrame, contract: Contract, first_delivered: Col
     Parameters
     ----------
     bronze : grain (_file_hash, _row_number)
-    first_delivered : when the row's content was first delivered; None: as bronze says
+    first_delivered : when the row's content was first delivered; None for ``_delivered_at``, as bronze has it
 
     Returns
     -------
@@ -35,41 +35,37 @@ def build_typed_rows(bronze: DataFrame, contract: Contract, first_delivered: Col
     the raw row, where a rule is broken; ``_failed`` and ``_warned``, the names of broken rules of these two actions
     """
     delivered = F.col("_delivered_at") if first_delivered is None else first_delivered
-    raw = F.struct(*contract.raw_names)
-    frame = bronze.withColumns({"_delivered_at": delivered, "_raw_row": raw})
-    frame = frame.withColumns({name: _null(F.col(name), contract.landing.null_texts) for name in contract.raw_names})
+    frame = bronze.withColumns({"_delivered_at": delivered, "_raw_row": F.struct(*contract.raw_names)})
+    nulls = contract.landing.null_texts
+    if nulls:
+        frame = frame.withColumns({n: F.when(~F.col(n).isin(*nulls), F.col(n)) for n in contract.raw_names})
     frame = frame.withColumns({name: map_column(values) for name, values in contract.maps.items()})
     frame, casts = _evaluate(frame, contract)
     typed = [F.col(f"{TYPED}{name}").alias(name) for name in contract.column_names]
-    carried = [*PROVENANCE, "_raw", "_raw_row", "_problem"]
-    frame = frame.select(*typed, *carried, F.array_compact(F.array(*casts)).alias("_casts"))
+    broken_casts = F.array_compact(F.array(*casts)).alias("_casts")
+    frame = frame.select(*typed, *PROVENANCE, "_raw", "_raw_row", "_problem", broken_casts)
     frame = frame.withColumn("_known_at", _known_at(contract))
-    problem = _rule(F.col("_problem").isNotNull(), "malformed", F.col("_problem"))
-    rules = [problem, *_null_rules(contract), *_expectations(contract, "quarantine")]
     is_readable = F.col("_problem").isNull()
-    broken = F.when(is_readable, F.concat(F.array_compact(F.array(*rules)), F.col("_casts"))).otherwise(
-        F.array(problem)
-    )
+    malformed = _rule(~is_readable, "malformed", F.col("_problem"))
+    rules = F.array_compact(F.array(malformed, *_null_rules(contract), *_expectations(contract, "quarantine")))
+    broken = F.when(is_readable, F.concat(rules, F.col("_casts"))).otherwise(F.array(malformed))
     frame = frame.withColumn("_broken", broken)
     text = F.coalesce(F.col("_raw"), F.to_json("_raw_row", {"ignoreNullFields": "false"}))
     return frame.select(
         *contract.column_names, "_known_at", *PROVENANCE, "_broken",
         F.when(F.size("_broken") > 0, text).alias("_text"),
-        _names(contract, "fail", is_readable).alias("_failed"), _names(contract, "warn", is_readable).alias("_warned"),
+        _broken_names(contract, "fail", is_readable).alias("_failed"),
+        _broken_names(contract, "warn", is_readable).alias("_warned"),
     )  # fmt: skip
 
 
-def _null(raw: Column, texts: Sequence[str]) -> Column:
-    return F.when(~raw.isin(*texts), raw) if texts else raw
-
-
-def map_column(values: Mapping[str, str | int | float]) -> Column:
-    """Return a contract's constant map as a column."""
+def map_column(values: Mapping[str, str | int | float | datetime]) -> Column:
+    """Return a constant map as a column."""
     return F.create_map(*[F.lit(part) for pair in values.items() for part in pair])
 
 
 def _evaluate(frame: DataFrame, contract: Contract) -> tuple[DataFrame, list[Column]]:
-    """Add the typed columns.
+    """Add the typed columns. Also return, for each of them, the rule that a failed cast breaks.
 
     A column is added once the columns that its expression names are there, as many at a time as possible: each step
     costs Spark an analysis. Where a raw and a typed column have one name, expressions see the raw one.
@@ -78,14 +74,10 @@ def _evaluate(frame: DataFrame, contract: Contract) -> tuple[DataFrame, list[Col
     casts: list[Column] = []
     pending = list(contract.columns)
     while pending:
-        waiting = {column.name for column in pending if column.name not in raw}
-        ready = []
-        for column in pending:
-            if not waiting & (words_of(column.expr) - {column.name}):
-                ready.append(column)
-            else:
-                break
-        ready = ready or pending[:1]
+        absent = {column.name for column in pending if column.name not in raw}
+        needed = [absent & (words_of(column.expr) - {column.name}) for column in pending]
+        count = next((position for position, names in enumerate(needed) if names), len(pending))
+        ready = pending[: max(1, count)]
         added: dict[str, Column] = {}
         for column in ready:
             value = F.expr(column.expr)
@@ -129,20 +121,14 @@ def _null_rules(contract: Contract) -> list[Column]:
 
 
 def _expectations(contract: Contract, action: str) -> list[Column]:
-    return [
-        _rule(~_holds(rule.expr), rule.name, F.lit(f"does not hold: {rule.expr}"))
-        for rule in contract.expectations
-        if rule.action == action
-    ]
+    rules = [rule for rule in contract.expectations if rule.action == action]
+    return [_rule(~_holds(rule.expr), rule.name, F.lit(f"does not hold: {rule.expr}")) for rule in rules]
 
 
-def _names(contract: Contract, action: str, is_readable: Column) -> Column:
-    broken = [
-        F.when(~_holds(rule.expr) & is_readable, F.lit(rule.name))
-        for rule in contract.expectations
-        if rule.action == action
-    ]
-    return F.array_compact(F.array(*broken)) if broken else F.array().cast("array<string>")
+def _broken_names(contract: Contract, action: str, is_readable: Column) -> Column:
+    rules = [rule for rule in contract.expectations if rule.action == action]
+    names = [F.when(~_holds(rule.expr) & is_readable, F.lit(rule.name)) for rule in rules]
+    return F.array_compact(F.array(*names)) if names else F.array().cast("array<string>")
 
 
 def _holds(expr: str) -> Column:

@@ -11,12 +11,12 @@ from conf.contract import Contract
 from pipelines.delta.lake import Lake
 from pipelines.ledger.file_records import DUPLICATE, LOADED, FileRecord
 from pipelines.silver.standing_row import IN_BATCH
-from pipelines.silver.type_rows import PROVENANCE, build_typed_rows
+from pipelines.silver.type_rows import PROVENANCE, build_typed_rows, map_column
 
 
 @dataclass(frozen=True)
 class UnreadBatch:
-    """The bronze loads (after, until] of a table. ``records`` are the ledger's, of these and of all earlier loads."""
+    """The bronze loads (after, until] of a table. ``records`` are the ledger's of these and of all earlier loads."""
 
     contract: Contract
     records: Sequence[FileRecord]
@@ -30,19 +30,21 @@ class UnreadBatch:
         return [r for r in self.records if r.status == LOADED and r.load is not None and r.load > self.after]
 
     @property
-    def first_delivered(self) -> dict[str, datetime]:
-        """By content: when it was first delivered, for contents that came again with an earlier delivery."""
+    def first_delivered(self) -> Column | None:
+        """When a row's content was first delivered; None when no content came again with an earlier delivery time."""
         known = {r.file_hash: r.delivered_at for r in self.records if r.status == LOADED}
         earliest: dict[str, datetime] = {}
         for record in self.records:
             first = known.get(record.file_hash)
             if record.status == DUPLICATE and record.delivered_at and first and record.delivered_at < first:
                 earliest[record.file_hash] = min(record.delivered_at, earliest.get(record.file_hash, first))
-        return earliest
+        if not earliest:
+            return None
+        return F.coalesce(F.try_element_at(map_column(earliest), F.col("_file_hash")), F.col("_delivered_at"))
 
     @property
     def redelivered(self) -> list[str]:
-        """The contents that silver has read before, and that came again in this batch with an earlier delivery."""
+        """The file hashes that silver has read before and that came again in this batch, delivered earlier."""
         unread = {r.file_hash for r in self.unread}
         new = [r for r in self.records if r.status == DUPLICATE and r.load is not None and r.load > self.after]
         return sorted({r.file_hash for r in new if r.file_hash not in unread})
@@ -51,27 +53,17 @@ class UnreadBatch:
     def has_late_files(self) -> bool:
         """Whether a file of the batch was delivered no later than the newest file that silver has read."""
         read = [r.delivered_at for r in self.records if r.load is not None and r.load <= self.after and r.delivered_at]
-        newest = max(read, default=None)
-        return bool(self.redelivered) or any(
-            newest and r.delivered_at and r.delivered_at <= newest for r in self.unread
-        )
+        unread = [r.delivered_at for r in self.unread if r.delivered_at]
+        return bool(self.redelivered) or bool(read and unread and min(unread) <= max(read))
 
 
 def read_typed_batch(lake: Lake, batch: UnreadBatch) -> DataFrame:
-    """Type the rows that are unread, and those whose content was delivered again. ``_in_batch`` marks the unread."""
+    """Type the unread rows, and those whose content was delivered again. ``_in_batch`` is true for the unread ones."""
     bronze = lake.read("bronze", batch.contract.name)
     is_unread = (F.col("_load") > batch.after) & (F.col("_load") <= batch.until)
     wanted = is_unread | F.col("_file_hash").isin(batch.redelivered) if batch.redelivered else is_unread
-    typed = build_typed_rows(bronze.where(wanted), batch.contract, _first_delivered(batch))
+    typed = build_typed_rows(bronze.where(wanted), batch.contract, batch.first_delivered)
     return typed.withColumn(IN_BATCH, F.col("_load") > batch.after)
-
-
-def _first_delivered(batch: UnreadBatch) -> Column | None:
-    earliest = batch.first_delivered
-    if not earliest:
-        return None
-    known = F.create_map(*[F.lit(part) for pair in earliest.items() for part in pair])
-    return F.coalesce(F.try_element_at(known, F.col("_file_hash")), F.col("_delivered_at"))
 
 
 def build_versions(
@@ -79,9 +71,9 @@ def build_versions(
 ) -> tuple[DataFrame, DataFrame]:
     """Return the versions among which each key's row is chosen, and the silver rows of these keys.
 
-    Usually every row of the batch was delivered later than all that silver has read. Then a key's silver row is the
-    oldest version, and the batch brings the others. When a file came late, that is not so: then the keys of the batch
-    that silver has are derived anew from all their rows in bronze.
+    Usually every row of the batch was delivered later than all that silver has read. Then the silver row of a key
+    stands for all its earlier versions. When a file came late, it cannot: the late row may belong between them. Then
+    all earlier bronze rows of the keys that silver has are typed again and take the place of the silver row.
 
     Parameters
     ----------
@@ -100,7 +92,7 @@ def build_versions(
         past = lake.read("bronze", contract.name).where(F.col("_load") <= batch.after)
         if batch.redelivered:
             past = past.where(~F.col("_file_hash").isin(batch.redelivered))
-        known = build_typed_rows(past, contract, _first_delivered(batch)).where(F.size("_broken") == 0)
+        known = build_typed_rows(past, contract, batch.first_delivered).where(F.size("_broken") == 0)
         older = known.withColumn(IN_BATCH, F.lit(False)).join(touched.select(*grain), on=grain, how="left_semi")
     else:
         unknown = [name for name in PROVENANCE if name not in grain]

@@ -110,19 +110,19 @@ def test_files_are_parsed_by_two_tasks_at_once(spark: SparkSession, tmp_path: Pa
         small.orders("2024-01-02T00-00", *lines, name=f"part-{part}.csv")
     store = spark.sparkContext._jsc.sc().statusStore()
     convert = spark._jvm.scala.jdk.javaapi.CollectionConverters.asJava
+    draw = spark._jvm.org.apache.spark.ui.scope.RDDOperationGraph.makeDotFile
     before = {job.jobId() for job in convert(store.jobsList(None))}
     small.load()
     spark.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
     jobs = [job for job in convert(store.jobsList(None)) if job.jobId() not in before]
-    most = 0
-    for stage in {stage for job in jobs for stage in convert(job.stageIds())}:
-        spans = [
-            (task.launchTime().getTime(), task.launchTime().getTime() + int(task.duration().get()))
-            for task in convert(store.taskList(stage, 0, 1000))
-            if task.duration().isDefined()
-        ]
-        most = max([most, *[sum(a <= start < b for a, b in spans) for start, _ in spans]])
-    assert most >= 2
+    stages = {stage for job in jobs for stage in convert(job.stageIds())}
+    (parsing,) = [stage for stage in stages if "MapInArrow" in draw(store.operationGraphForStage(stage))]
+    tasks = convert(store.taskList(parsing, 0, 1000))
+    assert [task.taskMetrics().get().outputMetrics().recordsWritten() for task in tasks] == [20_000, 20_000]
+    (_, first_end), (second_start, _) = sorted(
+        (task.launchTime().getTime(), task.launchTime().getTime() + int(task.duration().get())) for task in tasks
+    )
+    assert second_start < first_end
 
 
 def test_a_second_writer_is_told_who_writes(spark: SparkSession, tmp_path: Path) -> None:

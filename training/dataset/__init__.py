@@ -1,1 +1,1 @@
-"""Training sets: the rows a model is asked about, their labels, the features of their time, and the split by time."""
+"""Training sets: the rows that a model is asked about, their labels and features, and the split by time."""

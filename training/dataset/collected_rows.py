@@ -1,4 +1,4 @@
-"""The rows of a training set in this process's memory, as an estimator takes them, in one fixed order."""
+"""A training set collected into this process's memory, as an estimator takes it, always in the same order."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from pyspark.sql import functions as F
 
 from conf.errors import TrainingError
-from training.dataset.description import ROW_HASH, build_hashed, check_row_count, content_hash
+from training.dataset.description import ROW_HASH, build_hashed, content_hash
 from training.dataset.inputs import Inputs
 from training.dataset.labels import FATE, LABEL
 from training.dataset.spine import PREDICTION_AT
 from training.dataset.split import HOLDOUT, TRAINING
-from training.dataset.training_set import TrainingSet
+from training.dataset.training_set import TrainingSet, check_row_count
 
 
 @dataclass(frozen=True)
 class Part:
-    """CollectedRows in order of ``prediction_at``. Numbers of ``inputs`` are float64, texts are objects."""
+    """The rows of one part, ordered by ``prediction_at``. In ``inputs``, numbers are float64 and texts are objects."""
 
     inputs: pd.DataFrame
     labels: NDArray[np.float64]
@@ -27,7 +27,7 @@ class Part:
 
 @dataclass(frozen=True)
 class CollectedRows:
-    """The two parts of a training set, and the content hash of both."""
+    """The two parts of a training set, and the content hash of both together."""
 
     training: Part
     holdout: Part
@@ -36,17 +36,18 @@ class CollectedRows:
 
 
 def collect_rows(training_set: TrainingSet, task: str) -> CollectedRows:
-    """Run the training set's one large job and check what a model of the task needs.
+    """Run the one large Spark job of a training set, and check that its rows can train a model of the task.
 
     Raises
     ------
-    GrainError : when the join has not kept the number of rows
-    TrainingError : when a part is empty, or the labels of a classification are not 0 and 1, both among those to train
+    GrainError : when the point-in-time join has lost or repeated rows
+    TrainingError : when a part has no rows; for a classification also when a label is neither 0 nor 1, or when the
+        training rows all have the same label
     """
     inputs = training_set.inputs
     wanted = [F.col(PREDICTION_AT), F.col(LABEL), F.col(FATE), F.col(ROW_HASH)]
     table = build_hashed(training_set).select(*wanted, *inputs.columns).toArrow()
-    check_row_count(training_set, table.num_rows)
+    check_row_count(table.num_rows, training_set.row_count)
     ordered = table.sort_by([(PREDICTION_AT, "ascending"), (ROW_HASH, "ascending")])
     parts = {part: _part(ordered, part, inputs) for part in (TRAINING, HOLDOUT)}
     _check_labels(parts, task)
@@ -60,7 +61,7 @@ def _part(table: pa.Table, part: str, inputs: Inputs) -> Part:
 
 
 def _exact_sum(hashes: pa.ChunkedArray) -> int:
-    """Sum 64-bit numbers without overflow, their halves apart."""
+    """Sum 64-bit numbers exactly. Their upper and lower halves are summed apart, so that no sum overflows."""
     values = hashes.to_numpy()
     return (int((values >> 32).sum()) << 32) + int((values & 0xFFFFFFFF).sum())
 

@@ -1,4 +1,4 @@
-"""The inputs of a model: request columns and features by name, each a number or a text."""
+"""The inputs of a model: its request columns and features by name, each a number or a text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ NUMBER, TEXT = "double", "string"
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a model takes, in order: ``kinds`` says ``double`` or ``string`` of each name."""
+    """The inputs of a model in their order. ``kinds`` gives each name its kind, ``double`` or ``string``."""
 
     kinds: Mapping[str, str]
 
@@ -32,7 +32,7 @@ class Inputs:
 
     @property
     def columns(self) -> list[Column]:
-        """The inputs of a frame as a model takes them: every number is a double."""
+        """The columns to select from a frame: every number is cast to double, every text to string."""
         return [F.col(name).cast(kind).alias(name) for name, kind in self.kinds.items()]
 
     def incompatibility_with(self, wanted: Mapping[str, str]) -> str:
@@ -45,11 +45,11 @@ class Inputs:
 
 
 def describe_inputs(frame: DataFrame, names: Sequence[str]) -> Inputs:
-    """Tell numbers from texts by the types of a frame.
+    """Find out from the column types of a frame which inputs are numbers and which are texts.
 
     Raises
     ------
-    ConfigError : for a type that a model cannot take as it is, naming every such column
+    ConfigError : names every column whose type a model cannot take as it is
     """
     types = {name: frame.schema[name].dataType for name in names}
     problems = [

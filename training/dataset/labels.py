@@ -1,4 +1,4 @@
-"""The labels, and what becomes of each spine row because of its label."""
+"""The label of each spine row, and the row's fate: it trains the model, judges it, or is left out for a reason."""
 
 from collections.abc import Sequence
 
@@ -21,15 +21,16 @@ LABEL_NOT_KNOWN = "label_not_yet_known"
 
 
 def build_labels(table: DataFrame, label: Label, key: Sequence[str]) -> DataFrame:
-    """Read each label and the instant since when it is known; that is NULL while the thing has not happened.
+    """Compute each label and when it became known: the later of ``happened_at`` and of ``_known_at``, lazily.
 
     Returns
     -------
-    grain (spine key); ``_label`` double, NULL or NaN left as NULL; ``_label_known_at`` timestamp
+    grain (spine key); ``_label`` double, NULL where it was NaN; ``_label_known_at`` timestamp, NULL where
+    ``happened_at`` is NULL, because the labelled thing has not happened yet
 
     Raises
     ------
-    ConfigError : when the label is neither a number nor a truth value
+    ConfigError : when the label is neither a number nor a boolean
     """
     happened_at = F.expr(label.happened_at).cast("timestamp")
     known_at = F.when(happened_at.isNotNull(), F.greatest(happened_at, F.col("_known_at")))
@@ -44,9 +45,9 @@ def build_labels(table: DataFrame, label: Label, key: Sequence[str]) -> DataFram
 
 
 def build_labelled_spine(spine: DataFrame, labels: DataFrame, key: Sequence[str], bounds: SplitBounds) -> DataFrame:
-    """Give every spine row its label and its fate: the part it plays, or why it plays none.
+    """Give every spine row its label and its fate: the part that it belongs to, or why it is left out.
 
-    A row left out for several reasons gets the first of them in the order of the code.
+    Where several reasons apply to a row, its fate is the first of them in the order of the code.
 
     Parameters
     ----------
@@ -73,5 +74,5 @@ def build_labelled_spine(spine: DataFrame, labels: DataFrame, key: Sequence[str]
 def _check_label_type(kind: DataType, label: Label) -> None:
     if not isinstance(kind, NumericType | BooleanType):
         message = f"the label is of type {kind.simpleString()}"
-        hint = "write an expression that is a number or true and false"
+        hint = "write an expression whose value is a number or a boolean"
         raise ConfigError([Problem(label.table, "label.expr", message, hint)])

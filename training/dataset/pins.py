@@ -1,8 +1,7 @@
 """A pin: one Delta table at one version, so that what was read can be read again."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
 from pyspark.sql import DataFrame
 
@@ -11,7 +10,7 @@ from pipelines.delta.lake import Lake
 
 @dataclass(frozen=True)
 class TablePin:
-    """A table of the lake at a version. ``table_id`` tells it from a table made anew at the same place."""
+    """A table of the lake at a version. A table that is made anew at the same path has another ``table_id``."""
 
     layer: str
     name: str
@@ -30,17 +29,10 @@ class TablePin:
         lake.read(layer, name)
         return cls(layer, name, lake.version(layer, name), lake.table_id(layer, name), lake.path(layer, name))
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
-        return cls(**content)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
     @property
     def full_name(self) -> str:
         return f"{self.layer}.{self.name}"
 
     def read(self, lake: Lake) -> DataFrame:
-        """Read the table lazily, as it was."""
+        """Read the table lazily, at this version."""
         return lake.read(self.layer, self.name, self.version)

@@ -1,8 +1,7 @@
-"""The spine: the rows a model is asked about, each with the instant of its question, and their labels.
+"""The spine: the rows that a model is asked about, each with the instant of its question.
 
-The left side defines the timeline. In come a silver table with ``_known_at`` and a model's declaration; out goes one
-row per spine key with ``prediction_at``, the request columns and the join keys of the features. Nothing here runs a
-Spark job.
+In come a silver table with ``_known_at`` and a model's declaration. Out goes one row for each spine key, with
+``prediction_at``, the request columns and the join keys of the features. Nothing here runs a Spark job.
 """
 
 from collections.abc import Sequence
@@ -17,12 +16,12 @@ PREDICTION_AT = "prediction_at"
 
 
 def build_spine(table: DataFrame, spine: Spine, join_keys: Sequence[str]) -> DataFrame:
-    """Ask the model's question of every row of the spine's table.
+    """Turn the rows of the spine's table into the questions that a model is asked, lazily.
 
     Parameters
     ----------
     table : the silver table, with ``_known_at``
-    join_keys : what the features are joined by; a request column of that name, else a column of the table
+    join_keys : the join keys of the features; each is the request column of its name, else the table's column
 
     Returns
     -------
@@ -30,15 +29,17 @@ def build_spine(table: DataFrame, spine: Spine, join_keys: Sequence[str]) -> Dat
 
     Raises
     ------
-    ConfigError : when a request column takes the name of a key column or of ``prediction_at`` for another meaning
+    ConfigError : when a request column is named ``prediction_at``, or like a key column but computed otherwise
     """
     selected: dict[str, Column] = {name: F.col(name) for name in spine.key}
     selected[PREDICTION_AT] = F.expr(spine.prediction_at).cast("timestamp")
     for name, expression in spine.columns.items():
-        if name in selected:
-            _check_same(spine, name, expression)
-        else:
+        if name not in selected:
             selected[name] = F.expr(expression)
+        elif expression.strip() != name or name == PREDICTION_AT:
+            message = f"{name} is already the name of a key column or of prediction_at"
+            hint = "give the request column a new name"
+            raise ConfigError([Problem(spine.table, f"spine.columns.{name}", message, hint)])
     for name in join_keys:
         selected.setdefault(name, F.col(name))
     columns = [column.alias(name) for name, column in selected.items()]
@@ -46,18 +47,10 @@ def build_spine(table: DataFrame, spine: Spine, join_keys: Sequence[str]) -> Dat
 
 
 def is_known_too_late() -> Column:
-    """The row became known only after the question was to be answered."""
+    """Tell for a spine row whether it became known only after its ``prediction_at``."""
     return F.unix_micros("_known_at") > F.unix_micros(PREDICTION_AT)
 
 
 def is_unique_by(key: Sequence[str], contract_key: Sequence[str]) -> bool:
-    """Tell whether a contract's own key guarantees one row per ``key``."""
+    """Tell whether a table is sure to have one row per ``key``, because its contract's key is part of ``key``."""
     return bool(contract_key) and set(contract_key) <= set(key)
-
-
-def _check_same(spine: Spine, name: str, expression: str) -> None:
-    if expression.strip() != name or name == PREDICTION_AT:
-        message = f"{name} is already the name of a key column or of prediction_at"
-        raise ConfigError(
-            [Problem(spine.table, f"spine.columns.{name}", message, "give the request column a new name")]
-        )

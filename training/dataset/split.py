@@ -1,7 +1,7 @@
 """The split by time: which labelled rows train a model, which judge it, and which do neither.
 
-The split is on ``prediction_at``, with a gap before the holdout and a wait after it, so that no training row knows
-what the holdout is asked about and slow labels are not missing from the holdout.
+The split is by ``prediction_at``. A gap before the holdout keeps what it is asked about out of the training rows.
+The holdout ends ``label_wait`` before ``as_of``, so that slow labels have had time to arrive.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ TRAINING, HOLDOUT, BETWEEN = "training", "holdout", "between"
 
 @dataclass(frozen=True)
 class SplitBounds:
-    """The instants of a split made at ``as_of``; every interval is half-open.
+    """The instants of a split made as of ``as_of``.
 
-    Training rows have ``prediction_at < train_until`` and ``label_known_at <= split_at``; the holdout has
-    ``split_at <= prediction_at < holdout_until``.
+    Training rows have ``prediction_at < train_until`` and ``label_known_at <= split_at``; holdout rows have
+    ``split_at <= prediction_at < holdout_until``. Other labelled rows are ``between``: they neither train nor judge.
     """
 
     as_of: datetime
@@ -32,11 +32,11 @@ class SplitBounds:
 
 
 def place_split(split: Split, as_of: datetime) -> SplitBounds:
-    """Place a declared split on the axis of time.
+    """Compute the instants of a declared split for one ``as_of``.
 
     Raises
     ------
-    TrainingError : when the holdout would be empty whatever the data
+    TrainingError : when the holdout would end before it begins, so that no data could fill it
     """
     holdout_until = as_of - split.label_wait
     split_at = split.split_at if split.holdout is None else holdout_until - split.holdout

@@ -1,10 +1,10 @@
 """The training set: labelled spine rows, each with the features that could be used at its ``prediction_at``.
 
-What is read is decided first, as a spec of pinned tables and instants; from the spec alone the same rows follow again.
-The rows have a content hash that does not depend on their order.
+First a spec is planned: the tables to read, each pinned at a version, and the instants of the split. From the recorded
+spec of a run the same rows can be built again later.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from conf.errors import GrainError, TrainingError
 from conf.instants import instant_to_micros, parse_instant
+from conf.model import ModelDeclaration
 from features.spark.as_of import join_as_of
 from training.dataset.inputs import Inputs, describe_inputs
 from training.dataset.labels import FATE, LABEL, LABEL_KNOWN_AT, build_labelled_spine, build_labels
@@ -30,9 +31,10 @@ PARTS = (TRAINING, HOLDOUT)
 
 @dataclass(frozen=True)
 class TrainingSetSpec:
-    """All that a training set follows from, besides the declarations. ``views`` are in the service's order.
+    """What a training set is built from, besides the declarations. ``views`` are in the feature service's order.
 
-    ``label_clock`` is the label table's data clock; an ``as_of`` after it says that nothing more was delivered.
+    ``label_clock`` is the data clock of the label's table. ``as_of`` may be later: then nothing that became known
+    between the two has been loaded.
     """
 
     bounds: SplitBounds
@@ -48,7 +50,7 @@ class TrainingSetSpec:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Grain of ``frame``, which is lazy: the spine's key. ``rows`` counts the spine's rows by their fate."""
+    """A training set. ``frame`` is lazy, grain (spine key). ``rows`` counts all rows of the spine by their fate."""
 
     spec: TrainingSetSpec
     frame: DataFrame
@@ -57,11 +59,12 @@ class TrainingSet:
 
     @property
     def row_count(self) -> int:
+        """How many rows ``frame`` must have: the training rows and the holdout rows."""
         return sum(self.rows.get(part, 0) for part in PARTS)
 
 
 def plan_training_set(job: ModelJob, as_of: datetime | None) -> TrainingSetSpec:
-    """Bring the features to ``as_of``, by default the label table's data clock, and pin what is to be read."""
+    """Complete the features up to ``as_of``, by default the label table's data clock, and pin the tables to read."""
     declaration = job.declaration
     clock = job.clock(declaration.label.table)
     bounds = place_split(declaration.split, as_of or clock)
@@ -76,21 +79,21 @@ def plan_training_set(job: ModelJob, as_of: datetime | None) -> TrainingSetSpec:
 
 
 def recall_training_set(job: ModelJob, document: Mapping[str, Any]) -> TrainingSetSpec:
-    """Return the spec that a run recorded, to read again what it read.
+    """Return the spec that a training run recorded, so that the rows which it read can be read again.
 
     Raises
     ------
-    TrainingError : when the same rows cannot follow from it, because a declaration or a table is another one since
+    TrainingError : when they cannot be read again, because a declaration changed or a table was made anew since
     """
-    again = f"train again: `headwater train {job.model}`"
-    declared, then = job.declaration.model_dump(mode="json"), document["declaration"]
-    changed = [name for name in ("spine", "label", "features", "split") if declared[name] != then[name]]
-    changed += [name for name, mark in job.fingerprints.items() if document["fingerprints"].get(name) != mark]
-    pins = {pin.full_name: pin for pin in map(TablePin.from_json, document["tables"])}
+    declaration = job.declaration
+    declared, recorded = declaration.model_dump(mode="json"), document["declaration"]
+    pins = {pin.full_name: pin for pin in (TablePin(**table) for table in document["tables"])}
+    changed = [name for name in ("spine", "label", "features", "split") if declared[name] != recorded[name]]
+    changed += [name for name, now in job.fingerprints.items() if document["fingerprints"].get(name) != now]
     changed += [name for name, pin in pins.items() if job.lake.table_id(pin.layer, pin.name) != pin.table_id]
     if changed:
-        raise TrainingError(f"the training set cannot be read again: {', '.join(changed)} changed since", again)
-    declaration = job.declaration
+        message = f"the training set cannot be read again: {', '.join(changed)} changed since"
+        raise TrainingError(message, f"train again: `headwater train {job.model}`")
     return TrainingSetSpec(
         place_split(declaration.split, parse_instant(document["as_of"])),
         parse_instant(document["label_clock"]),
@@ -102,21 +105,19 @@ def recall_training_set(job: ModelJob, document: Mapping[str, Any]) -> TrainingS
 
 @contextmanager
 def open_training_set(job: ModelJob, spec: TrainingSetSpec) -> Iterator[TrainingSet]:
-    """Make a training set whose labelled spine is kept in memory while the body runs.
+    """Build a training set. Its labelled spine is kept in memory while the body runs.
 
     Raises
     ------
-    GrainError : when the spine or the label table has a key twice
+    GrainError : when the spine or the label table has a key twice, or one that is NULL
     """
-    labelled = build_labelled(job, spec).persist()
+    spine, labels = spec.spine.read(job.lake), spec.labels.read(job.lake)
+    labelled = build_labelled(spine, labels, job.declaration, job.join_keys, spec.bounds).persist()
     try:
-        counted = labelled.groupBy(FATE).agg(
-            F.count(F.lit(1)).alias("rows"),
-            F.min(F.unix_micros(PREDICTION_AT)).alias("first"),
-            F.max(F.unix_micros(PREDICTION_AT)).alias("last"),
-        )
-        by_fate = {row[FATE]: row for row in counted.collect()}
-        _check_one_row_per_key(job, labelled)
+        at = F.unix_micros(PREDICTION_AT)
+        count, first, last = F.count(F.lit(1)).alias("rows"), F.min(at).alias("first"), F.max(at).alias("last")
+        by_fate = {row[FATE]: row for row in labelled.groupBy(FATE).agg(count, first, last).collect()}
+        _check_labelled_spine(job, labelled)
         used = [by_fate[part] for part in PARTS if part in by_fate]
         span = (min(row["first"] for row in used), max(row["last"] for row in used)) if used else None
         frame, inputs = build_training_frame(job, spec, labelled, span)
@@ -125,27 +126,31 @@ def open_training_set(job: ModelJob, spec: TrainingSetSpec) -> Iterator[Training
         labelled.unpersist()
 
 
-def build_labelled(job: ModelJob, spec: TrainingSetSpec) -> DataFrame:
-    """Return the spine with labels and fates, lazily."""
-    declaration = job.declaration
-    spine = build_spine(spec.spine.read(job.lake), declaration.spine, job.join_keys)
-    labels = build_labels(spec.labels.read(job.lake), declaration.label, declaration.spine.key)
-    return build_labelled_spine(spine, labels, declaration.spine.key, spec.bounds)
+def build_labelled(
+    spine: DataFrame, labels: DataFrame, declaration: ModelDeclaration, join_keys: Sequence[str], bounds: SplitBounds
+) -> DataFrame:
+    """Return the spine with labels and fates, lazily. ``spine`` and ``labels`` are the declared silver tables."""
+    key = declaration.spine.key
+    return build_labelled_spine(
+        build_spine(spine, declaration.spine, join_keys), build_labels(labels, declaration.label, key), key, bounds
+    )
 
 
 def build_training_frame(
     job: ModelJob, spec: TrainingSetSpec, labelled: DataFrame, span: tuple[int, int] | None
 ) -> tuple[DataFrame, Inputs]:
-    """Join the features to the rows that train and judge, lazily; ``span`` holds their prediction_at, in microseconds.
+    """Join the features to the training and holdout rows, lazily.
+
+    ``span`` is the least and the greatest prediction_at of these rows, in microseconds.
 
     Returns
     -------
-    grain (spine key); key, prediction_at, the label, when it is known, the part, and the inputs: numbers as doubles,
-    but for those that are key columns too. And what the inputs are
+    the frame, grain (spine key): key, prediction_at, label, when it is known, part, and the inputs, with numbers as
+    doubles. An input that is a key column too keeps its type. Then the description of the inputs
     """
     used = labelled.where(F.col(FATE).isin(*PARTS))
     joined = join_features(job, spec.views, used, spec.bounds.as_of, span)
-    inputs = describe_inputs(joined, input_names(job))
+    inputs = describe_inputs(joined, job.input_names)
     key = job.declaration.spine.key
     columns = [column for name, column in zip(inputs.names, inputs.columns, strict=True) if name not in key]
     return joined.select(*key, PREDICTION_AT, LABEL, LABEL_KNOWN_AT, FATE, *columns), inputs
@@ -154,23 +159,20 @@ def build_training_frame(
 def join_features(
     job: ModelJob, pins: tuple[TablePin, ...], spine: DataFrame, as_of: datetime, span: tuple[int, int] | None
 ) -> DataFrame:
-    """Join the views of the model's service to spine rows as of an instant, lazily."""
+    """Join to each spine row the features that were known at its time and by ``as_of``, lazily. One pin per view."""
     stored = [(view, pin.read(job.lake)) for view, pin in zip(job.views, pins, strict=True)]
     return join_as_of(spine, stored, instant_to_micros(as_of), bounds=span)
 
 
-def input_names(job: ModelJob) -> tuple[str, ...]:
-    """Name the model's inputs as they are declared: request columns, then features."""
-    return (*job.declaration.spine.columns, *job.service.columns)
+def check_row_count(rows: int, expected: int) -> None:
+    """Raise a GrainError when the point-in-time join made another number of rows than it was given."""
+    if rows != expected:
+        message = f"the point-in-time join made {rows} rows out of {expected}"
+        raise GrainError(message, "a feature table repeats its key; run `headwater materialize --full`")
 
 
 def check_one_row_per_key(frame: DataFrame, key: tuple[str, ...], table: str) -> None:
-    """Check that a frame has no key twice, and none that is NULL, by one Spark job.
-
-    Raises
-    ------
-    GrainError : naming up to three keys
-    """
+    """Raise a GrainError, which names up to three keys, when a key comes twice or is NULL. Runs one Spark job."""
     is_null = reduce(or_, (F.col(name).isNull() for name in key))
     found = frame.groupBy(*key).count().where((F.col("count") > 1) | is_null).limit(3).collect()
     if found:
@@ -178,9 +180,9 @@ def check_one_row_per_key(frame: DataFrame, key: tuple[str, ...], table: str) ->
         raise GrainError(f"{table} has more than one row, or no value, for the key: {keys}", "choose another spine.key")
 
 
-def _check_one_row_per_key(job: ModelJob, labelled: DataFrame) -> None:
-    """A table whose own key lies within the spine's needs no check; a key twice among the labels repeats the spine."""
-    key, declaration = job.declaration.spine.key, job.declaration
-    tables = (declaration.spine.table, declaration.label.table)
+def _check_labelled_spine(job: ModelJob, labelled: DataFrame) -> None:
+    """Check the keys, unless both contracts rule repeated keys out. A label that comes twice repeats its spine row."""
+    key = job.declaration.spine.key
+    tables = (job.declaration.spine.table, job.declaration.label.table)
     if not all(is_unique_by(key, job.project.contract(table).key) for table in tables):
         check_one_row_per_key(labelled, key, f"silver.{tables[0]} or silver.{tables[1]}")

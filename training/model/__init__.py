@@ -1,1 +1,1 @@
-"""Models as such: estimators, what they are made from, how good they are. Knows nothing of MLflow."""
+"""Models: estimators, the recipe by which they are made, and how good they are. Nothing here uses MLflow."""

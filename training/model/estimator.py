@@ -1,9 +1,11 @@
 """The estimator: one scikit-learn Pipeline from raw feature columns to a prediction.
 
-All fitting happens inside the pipeline, on training rows only: text columns are encoded there, a category that was
-not seen in training counts as missing. The default is LightGBM, which takes missing numbers as they are; an estimator
-named by its import path gets imputed numbers and one-hot categories unless it takes missing ones too, and one that is
-a Pipeline itself gets the raw columns.
+Everything is fitted inside the pipeline, on training rows only. What the estimator is given depends on its kind:
+
+- LightGBM (the default), or another estimator that accepts missing values: numbers as they are, texts as category
+  codes. A text that was not seen in training counts as missing.
+- any other estimator: numbers with the median in place of missing ones, texts as one-hot columns.
+- an estimator that is a Pipeline itself: the raw columns.
 """
 
 import importlib
@@ -43,7 +45,7 @@ def estimator_path(estimator: Estimator, task: str) -> str:
 
 
 def estimator_params(estimator: Estimator, task: str) -> dict[str, Any]:
-    """Return the parameters the estimator is made with; LightGBM is made deterministic unless told otherwise."""
+    """Return the parameters that the estimator is made with. LightGBM is deterministic unless they say otherwise."""
     is_lightgbm = estimator_path(estimator, task).startswith("lightgbm.")
     return {**DEFAULT_PARAMS, **estimator.params} if is_lightgbm else dict(estimator.params)
 
@@ -58,19 +60,15 @@ def make_pipeline(estimator: Estimator, task: str, numbers: Sequence[str], texts
     model = _make_estimator(estimator, task)
     if isinstance(model, Pipeline):
         return model
-    encoder: Any = _one_hot(numbers, texts)
-    if get_tags(model).input_tags.allow_nan or _is_lightgbm(model):
-        encoder = _ordinal(numbers, texts)
-    encoder.set_output(transform="pandas")
-    return Pipeline([("encode", encoder), ("model", model)])
+    return Pipeline([("encode", _make_encoder(model, numbers, texts)), ("model", model)])
 
 
 def fit_pipeline(pipeline: Pipeline, inputs: pd.DataFrame, labels: Numbers, texts: Sequence[str]) -> Pipeline:
-    """Fit on training rows. LightGBM is told which columns are categories: the encoder puts them first."""
-    final = pipeline.steps[-1]
+    """Fit on training rows. LightGBM is told which columns are categories: the first ones, by the encoder's order."""
+    name, model = pipeline.steps[-1]
     extra: dict[str, Any] = {}
-    if pipeline.steps[0][0] == "encode" and _is_lightgbm(final[1]) and texts:
-        extra[f"{final[0]}__categorical_feature"] = list(range(len(texts)))
+    if pipeline.steps[0][0] == "encode" and _is_lightgbm(model) and texts:
+        extra[f"{name}__categorical_feature"] = list(range(len(texts)))
     return pipeline.fit(inputs, labels, **extra)
 
 
@@ -80,7 +78,7 @@ def predict(pipeline: Pipeline, inputs: pd.DataFrame, task: str) -> Any:
 
 
 def feature_importance(pipeline: Pipeline) -> dict[str, float]:
-    """Return what the fitted estimator says of its features' weight; empty when it says nothing."""
+    """Return the weight of each feature in a fitted estimator; empty when the estimator does not tell it."""
     model = pipeline.steps[-1][1]
     weights = getattr(model, "feature_importances_", None)
     if weights is None:
@@ -93,11 +91,11 @@ def feature_importance(pipeline: Pipeline) -> dict[str, float]:
 
 
 def own_types(pipeline: Pipeline) -> list[str]:
-    """Name the types in a pipeline that was fitted here, which are to be trusted where it is loaded.
+    """Name the types in a fitted pipeline that skops must be told to trust before it loads the stored pipeline.
 
     Raises
     ------
-    TrainingError : when it cannot be stored as data, without pickle
+    TrainingError : when the pipeline cannot be stored without pickle
     """
     try:
         return list(skops.io.get_untrusted_types(data=skops.io.dumps(pipeline)))
@@ -108,13 +106,13 @@ def own_types(pipeline: Pipeline) -> list[str]:
 
 
 def requirements(pipeline: Pipeline) -> list[str]:
-    """Name, with their versions, the distributions that a stored pipeline needs."""
+    """Name the packages that a stored pipeline needs, each with its installed version."""
     modules = {type(step).__module__.partition(".")[0] for _, step in pipeline.steps}
-    return sorted(f"{name}=={version(name)}" for name in ALWAYS_REQUIRED | {_distribution(name) for name in modules})
+    return sorted(f"{name}=={version(name)}" for name in ALWAYS_REQUIRED | {_package_of(name) for name in modules})
 
 
-def _distribution(module: str) -> str:
-    """Return the distribution of a module; searching all that are installed would take a second."""
+def _package_of(module: str) -> str:
+    """Name the package that a module belongs to. Searching all packages takes a second, so it comes last."""
     if module == "sklearn":
         return "scikit-learn"
     try:
@@ -123,21 +121,18 @@ def _distribution(module: str) -> str:
         return packages_distributions()[module][0]
 
 
-def _ordinal(numbers: Sequence[str], texts: Sequence[str]) -> ColumnTransformer:
-    encode = OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan, dtype=np.float64
-    )
-    return _columns([("texts", encode, list(texts)), ("numbers", "passthrough", list(numbers))])
-
-
-def _one_hot(numbers: Sequence[str], texts: Sequence[str]) -> ColumnTransformer:
-    encode = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=50, sparse_output=False)
-    impute = SimpleImputer(strategy="median", keep_empty_features=True)
-    return _columns([("texts", encode, list(texts)), ("numbers", impute, list(numbers))])
-
-
-def _columns(steps: list[tuple[str, Any, list[str]]]) -> ColumnTransformer:
-    return ColumnTransformer([step for step in steps if step[2]], verbose_feature_names_out=False)
+def _make_encoder(model: object, numbers: Sequence[str], texts: Sequence[str]) -> ColumnTransformer:
+    if get_tags(model).input_tags.allow_nan or _is_lightgbm(model):
+        for_numbers: Any = "passthrough"
+        for_texts: Any = OrdinalEncoder(
+            handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan, dtype=np.float64
+        )
+    else:
+        for_numbers = SimpleImputer(strategy="median", keep_empty_features=True)
+        for_texts = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=50, sparse_output=False)
+    steps = [("texts", for_texts, list(texts)), ("numbers", for_numbers, list(numbers))]
+    encoder = ColumnTransformer([step for step in steps if step[2]], verbose_feature_names_out=False)
+    return encoder.set_output(transform="pandas")
 
 
 def _is_lightgbm(model: object) -> bool:
@@ -150,15 +145,14 @@ def _make_estimator(estimator: Estimator, task: str) -> Any:
     try:
         model = getattr(importlib.import_module(module), name)(**estimator_params(estimator, task))
     except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise _wrong(
-            path, f"{type(error).__name__}: {error}", "an import path such as lightgbm.LGBMClassifier"
-        ) from None
+        hint = "an import path such as lightgbm.LGBMClassifier"
+        raise _wrong_path(path, f"{type(error).__name__}: {error}", hint) from None
     wanted = ("fit", "predict_proba") if task == "classification" else ("fit", "predict")
     missing = [method for method in wanted if not hasattr(model, method)]
     if missing:
-        raise _wrong(path, f"has no {' and no '.join(missing)}", f"choose an estimator for {task}")
+        raise _wrong_path(path, f"has no {' and no '.join(missing)}", f"choose an estimator for {task}")
     return model
 
 
-def _wrong(path: str, message: str, hint: str) -> ConfigError:
+def _wrong_path(path: str, message: str, hint: str) -> ConfigError:
     return ConfigError([Problem("conf/models", f"estimator.path: {path}", message, hint)])

@@ -1,6 +1,7 @@
-"""How good predictions are: metrics on a holdout, and the trivial baseline every model must beat. Pure numpy.
+"""How good predictions are: metrics on a holdout, and the trivial baseline that every model must beat. Pure numpy.
 
-A metric that the rows do not define (one class only, no rows, a prediction that is no number) is NaN, never an error.
+Where a metric is not defined it is NaN, never an error: without rows, for labels of one class only, or when a
+prediction is not a finite number.
 """
 
 import math
@@ -15,15 +16,13 @@ Numbers = NDArray[np.float64]
 THRESHOLD = 0.5
 _Metric = Callable[[Numbers, Numbers], float]
 
-_CLASSIFICATION: dict[str, _Metric] = {
+_METRICS: dict[str, _Metric] = {
     "roc_auc": lambda y, p: float(sk.roc_auc_score(y, p)),
     "average_precision": lambda y, p: float(sk.average_precision_score(y, p)),
     "log_loss": lambda y, p: float(sk.log_loss(y, p, labels=[0.0, 1.0])),
     "brier": lambda y, p: float(np.mean((p - y) ** 2)),
     "accuracy": lambda y, p: float(np.mean((p >= THRESHOLD) == (y == 1))),
     "f1": lambda y, p: float(sk.f1_score(y, (p >= THRESHOLD).astype(float), zero_division=0.0)),
-}
-_REGRESSION: dict[str, _Metric] = {
     "rmse": lambda y, p: math.sqrt(float(np.mean((p - y) ** 2))),
     "mae": lambda y, p: float(np.mean(np.abs(p - y))),
     "r2": lambda y, p: float(sk.r2_score(y, p)),
@@ -32,7 +31,7 @@ _RANKING = ("roc_auc", "average_precision")
 
 
 def as_scores(prediction: Any) -> Numbers:
-    """Reduce what a model returns to one number a row: of class probabilities, that of the positive class."""
+    """Return one number for each row: the predicted value or, of two class probabilities, the positive class's."""
     values = np.asarray(prediction, dtype=np.float64)
     return values[:, -1] if values.ndim == 2 else values
 
@@ -52,7 +51,7 @@ def evaluate(names: Sequence[str], labels: Numbers, scores: Numbers) -> dict[str
 
 
 def baseline_scores(training_labels: Numbers, rows: int) -> Numbers:
-    """Return what a model that learned only the mean label would say: the share of positives, or the mean."""
+    """Predict the mean of the training labels for every row. For labels of 0 and 1 it is the share of positives."""
     mean = float(np.mean(training_labels)) if len(training_labels) else math.nan
     return np.full(rows, mean)
 
@@ -62,5 +61,4 @@ def _measure(name: str, labels: Numbers, scores: Numbers) -> float:
         return math.nan
     if name == "r2" and len(labels) < 2:
         return math.nan
-    metric = _CLASSIFICATION.get(name) or _REGRESSION[name]
-    return metric(labels, scores)
+    return _METRICS[name](labels, scores)

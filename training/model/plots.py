@@ -1,4 +1,4 @@
-"""Pictures of a model on its holdout, as matplotlib figures; nothing is shown or saved here."""
+"""Plots of how a model does on its holdout, as matplotlib figures. Nothing is shown or saved here."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ SHOWN_FEATURES = 30
 
 
 def draw_plots(task: str, labels: Numbers, scores: Numbers, importance: dict[str, float]) -> dict[str, Figure]:
-    """Draw the plots of a task by file name; those that the rows do not define are left out."""
+    """Draw the plots of a task, by file name. A plot is left out where its data is missing, such as a second class."""
     figures: dict[str, Figure] = {}
     if task == "regression":
         figures = {"predicted_vs_actual": _predicted(labels, scores), "residuals": _residuals(labels, scores)}

@@ -14,7 +14,7 @@ ENGINE = ("conf/*.py", "features/*.py", "features/spark/*.py", "pipelines/**/*.p
 
 
 def recipe_of(declaration: ModelDeclaration, rows: CollectedRows, requirements: Sequence[str]) -> str:
-    """Hash the rows, the inputs, the estimator, its libraries and the engine's source. Returns 32 hex digits."""
+    """Hash the rows, the inputs, the estimator, its packages and the engine's source. Returns 32 hex digits."""
     parts = {
         "rows": rows.content_hash,
         "inputs": list(rows.inputs.kinds.items()),

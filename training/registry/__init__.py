@@ -1,7 +1,7 @@
 """MLflow: experiments, runs, registered versions, the gate between them and the alias ``champion``.
 
-The only room that talks to MLflow. It is imported here in silence: what MLflow's own modules warn each other about is
-not the user's business.
+No other package imports MLflow. MLflow's modules warn about each other when they are imported. The user can do nothing
+about these warnings, so they are suppressed here.
 """
 
 import warnings

@@ -11,21 +11,12 @@ FINGERPRINT_TAG = "fingerprint."
 
 
 def find_incompatibility(fingerprints: Mapping[str, str], tracking: Tracking, version: Version, inputs: Inputs) -> str:
-    """Compare a version with the features and inputs that there are.
+    """Say why a version cannot answer with these inputs; '' when it can.
 
-    A feature view with another fingerprint than the version was trained on has another meaning under the same names.
-
-    Parameters
-    ----------
-    fingerprints : of each feature view as it is declared now, by its name
-
-    Returns
-    -------
-    why the version cannot answer; '' when it can
+    A feature view whose fingerprint has changed since the training gives its features another meaning, though their
+    names are the same. ``fingerprints`` are those of the views as they are declared now, by name of the view.
     """
-    changed = [
-        name for name, mark in fingerprints.items() if version.tags.get(f"{FINGERPRINT_TAG}{name}", mark) != mark
-    ]
+    changed = [name for name, now in fingerprints.items() if version.tags.get(f"{FINGERPRINT_TAG}{name}", now) != now]
     if changed:
-        return f"it was trained on another meaning of {', '.join(changed)}"
+        return f"it was trained before the definition of {', '.join(changed)} changed"
     return inputs.incompatibility_with(input_kinds(tracking, version.number))

@@ -1,6 +1,6 @@
-"""The gate: may a challenger become champion? A pure verdict over numbers that were measured on the same rows.
+"""The gate decides whether a challenger becomes champion, by numbers that were all measured on the same rows.
 
-A challenger must beat the trivial baseline, and a champion if there is one. A number that is not finite never wins.
+The challenger must beat the trivial baseline, and the champion if there is one. A number that is not finite never wins.
 """
 
 import math
@@ -13,17 +13,17 @@ from conf.model import Gate
 
 @dataclass(frozen=True)
 class Champion:
-    """The champion on the challenger's holdout. ``incompatibility`` says why it cannot answer there; '' when it can."""
+    """The champion's metric on the challenger's holdout. ``incompatibility``: why it cannot answer; '' when it can."""
 
     version: int
     value: float
     incompatibility: str = ""
-    has_seen_holdout: bool = False
+    has_seen_holdout: bool = False  # its training rows reach into the time of the holdout
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The gate's metric on the holdout, of the challenger and of the trivial baseline."""
+    """The gate's metric on the holdout, measured for the challenger and for the trivial baseline."""
 
     metric: str
     is_greater_better: bool
@@ -52,24 +52,16 @@ class Verdict:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Read a verdict as it was written: null among the measured numbers is NaN."""
-        values = dict(content)
-        wanted = ["challenger", "baseline", *(["champion"] if values["champion_version"] is not None else [])]
-        return cls(**{**values, **{name: math.nan for name in wanted if values[name] is None}})
+        """Read a verdict that ``as_json`` wrote. A measured number that became null is NaN again."""
+        measured = ["challenger", "baseline", *(["champion"] if content["champion_version"] is not None else [])]
+        return cls(**{**content, **{name: math.nan for name in measured if content[name] is None}})
 
 
 def judge(gate: Gate, measured: Measured, champion: Champion | None) -> Verdict:
-    """Decide by one metric, baseline first. A margin must be reached, and a difference of zero is no gain."""
+    """Compare the challenger with the baseline, then the champion. A gain must be above zero and reach its margin."""
     is_promoted, reason = _decide(gate, measured, champion)
-    return Verdict(
-        is_promoted,
-        reason,
-        measured.metric,
-        measured.challenger,
-        measured.baseline,
-        champion.value if champion else None,
-        champion.version if champion else None,
-    )
+    against: tuple[float | None, int | None] = (champion.value, champion.version) if champion else (None, None)
+    return Verdict(is_promoted, reason, measured.metric, measured.challenger, measured.baseline, *against)
 
 
 def _decide(gate: Gate, measured: Measured, champion: Champion | None) -> tuple[bool, str]:

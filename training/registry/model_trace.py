@@ -1,4 +1,4 @@
-"""The way back from a model's version: the run that made it, and each table it was trained on."""
+"""The trace of a model's version: the run that made it, and each table that it was trained on with its sources."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ SHOWN_TAGS = (RUN_TAG, AIRFLOW_TAG, "airflow.task", "airflow.try", "git_commit",
 
 @dataclass(frozen=True)
 class ModelTrace:
-    """One version: the MLflow run that made it, its facts, and the way back of each table it read."""
+    """One version: the MLflow run that made it, some of its tags as ``facts``, and the trace of each table read."""
 
     model: str
     version: int
@@ -27,7 +27,7 @@ class ModelTrace:
 
 
 def trace_version(job: ModelJob, number: int) -> ModelTrace:
-    """TableTrace a registered version.
+    """Trace a registered version back to its run, its tables and their sources.
 
     Raises
     ------

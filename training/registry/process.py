@@ -1,11 +1,11 @@
-"""Who runs a training, and whether it still does: a process is named by host, id and the moment it started."""
+"""The process that runs a training, and whether it is still alive. A process is named by host, id and start time."""
 
 import os
 import socket
 from datetime import timedelta
 from pathlib import Path
 
-LEFT_ALONE = timedelta(days=1)
+ASSUMED_ALIVE = timedelta(days=1)
 
 
 def this_process() -> str:
@@ -14,16 +14,16 @@ def this_process() -> str:
 
 
 def is_alive(process: str, age: timedelta) -> bool:
-    """Tell whether a named process lives; one of another host is given a day."""
+    """Tell whether the process of a run is alive. On another host it counts as alive until the run's age is a day."""
     host, _, rest = process.partition(":")
     pid, _, started = rest.partition(":")
     if host != socket.gethostname() or not pid.isdigit():
-        return age < LEFT_ALONE
+        return age < ASSUMED_ALIVE
     return _started(int(pid)) == started
 
 
 def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks: a process id alone comes again. ``gone`` when there is none."""
+    """Return a process's start time in kernel ticks, or ``gone``. It tells apart processes that had the same id."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
     except OSError:

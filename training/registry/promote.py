@@ -1,7 +1,8 @@
 """The gate at work: challenger and champion answer the same holdout rows, the verdict is written down, the alias moves.
 
-The verdict stands on the version before the alias moves, so a promotion that was killed in between is finished by the
-next run; one that was judged against the earlier champion is not judged again.
+The verdict is written to the challenger's version before the alias moves. So if a promotion is killed in between, the
+next run finds the verdict and only moves the alias. Likewise, a version that was judged against the champion that holds
+the alias now is not judged again.
 """
 
 import json
@@ -16,7 +17,7 @@ from pipelines.operations.lease import check_lease
 from training.dataset.collected_rows import CollectedRows, collect_rows
 from training.dataset.description import SPEC_DOCUMENT
 from training.dataset.training_set import open_training_set, recall_training_set
-from training.model.evaluate import baseline_scores, evaluate
+from training.model.evaluate import Numbers, baseline_scores, evaluate
 from training.model_job import ModelJob
 from training.registry.compatibility import find_incompatibility
 from training.registry.gate import Champion, Measured, Verdict, judge
@@ -30,7 +31,7 @@ VERDICT_DOCUMENT = "gate/verdict.json"
 
 
 class Step(StrEnum):
-    """What the gate did: moved the alias, refused to, or found that it had done either before."""
+    """What the gate did: it moved the alias, refused to move it, or found that an earlier run had done so already."""
 
     PROMOTED = "PROMOTED"
     REFUSED = "REFUSED"
@@ -50,8 +51,9 @@ class PromoteReport:
 
 
 def promote(job: ModelJob, number: int | None = None, airflow_run: str | None = None) -> PromoteReport:
-    """Gate a version on the holdout it was trained with: the one named, the one that an Airflow run trained, as
-    ``dag/run``, or else the newest.
+    """Gate a version on the holdout that belongs to its training set.
+
+    The version is ``number``, or the one that the Airflow run ``airflow_run`` (``dag/run``) trained, or the newest.
 
     Raises
     ------
@@ -66,13 +68,13 @@ def promote(job: ModelJob, number: int | None = None, airflow_run: str | None = 
     if number is not None:
         version = find_version(tracking, number)
     elif airflow_run is not None:
-        version = _trained_by(airflow_run, versions, job.model)
+        version = _find_trained_by(airflow_run, versions, job.model)
     else:
         version = versions[0]
     return gate_version(job, tracking, version, lambda: _recorded_rows(job, tracking, version))
 
 
-def _trained_by(airflow_run: str, versions: Sequence[Version], model: str) -> Version:
+def _find_trained_by(airflow_run: str, versions: Sequence[Version], model: str) -> Version:
     for version in versions:
         if version.tags.get(AIRFLOW_TAG) == airflow_run:
             return version
@@ -83,59 +85,53 @@ def _trained_by(airflow_run: str, versions: Sequence[Version], model: str) -> Ve
 def gate_version(
     job: ModelJob, tracking: Tracking, version: Version, read_rows: Callable[[], CollectedRows]
 ) -> PromoteReport:
-    """Judge a version on its holdout unless that was done against the earlier champion; move the alias if it won.
+    """Judge a version on its holdout, and move the alias to it if it wins.
 
-    ``read_rows`` is called only where rows are needed.
+    A version that was judged against the current champion before is not judged again; then ``read_rows`` is not called.
     """
     champion = find_champion(tracking)
-    holder = champion.number if champion else None
-    earlier = _earlier_verdict(version, holder)
-    if holder == version.number:
-        return PromoteReport(job.model, version.number, Step.ALREADY_CHAMPION, holder, earlier)
-    verdict = earlier or _judge(job, tracking, version, champion, read_rows())
+    current = champion.number if champion else None
+    recorded = _recorded_verdict(version, current)
+    if current == version.number:
+        return PromoteReport(job.model, version.number, Step.ALREADY_CHAMPION, current, recorded)
+    verdict = recorded or _judge(job, tracking, version, champion, read_rows())
     if verdict.is_promoted:
         check_lease(job.lake.spark)
         set_champion(tracking, version.number)
         return PromoteReport(job.model, version.number, Step.PROMOTED, version.number, verdict)
-    step = Step.ALREADY_REFUSED if earlier else Step.REFUSED
-    return PromoteReport(job.model, version.number, step, holder, verdict)
+    step = Step.ALREADY_REFUSED if recorded else Step.REFUSED
+    return PromoteReport(job.model, version.number, step, current, verdict)
 
 
 def _judge(
     job: ModelJob, tracking: Tracking, version: Version, champion: Version | None, rows: CollectedRows
 ) -> Verdict:
-    declaration, holdout, metric = job.declaration, rows.holdout, job.declaration.primary_metric
-    trivial = baseline_scores(rows.training.labels, len(holdout.labels))
-    measured = Measured(
-        metric,
-        declaration.is_greater_better,
-        _measure(job, tracking, version, rows)[metric],
-        evaluate((metric,), holdout.labels, trivial)[metric],
-    )
-    rival = None
+    """Measure the challenger and the champion on the challenger's holdout, and record the gate's verdict."""
+    declaration, metric, labels = job.declaration, job.declaration.primary_metric, rows.holdout.labels
+    challenger = evaluate((metric,), labels, _score_holdout(tracking, version, rows))[metric]
+    baseline = evaluate((metric,), labels, baseline_scores(rows.training.labels, len(labels)))[metric]
+    measured_champion = None
     if champion is not None:
         reason = find_incompatibility(job.fingerprints, tracking, champion, rows.inputs)
-        values = dict.fromkeys(job.metrics, math.nan) if reason else _measure(job, tracking, champion, rows)
+        values = dict.fromkeys(job.metrics, math.nan)
+        if not reason:
+            values = evaluate(job.metrics, labels, _score_holdout(tracking, champion, rows))
         log_values(tracking, version.run_id, metrics={f"champion_{name}": value for name, value in values.items()})
-        rival = Champion(champion.number, values[metric], reason, _has_seen_holdout(champion, version))
-    verdict = judge(declaration.gate, measured, rival)
+        has_seen_holdout = parse_instant(champion.tags["train_until"]) > parse_instant(version.tags["split_at"])
+        measured_champion = Champion(champion.number, values[metric], reason, has_seen_holdout)
+    measured = Measured(metric, declaration.is_greater_better, challenger, baseline)
+    verdict = judge(declaration.gate, measured, measured_champion)
     _record(tracking, version, verdict)
     return verdict
 
 
-def _has_seen_holdout(champion: Version, challenger: Version) -> bool:
-    """A champion made as of a later time learned from rows that the challenger is judged on."""
-    return parse_instant(champion.tags["train_until"]) > parse_instant(challenger.tags["split_at"])
-
-
-def _measure(job: ModelJob, tracking: Tracking, version: Version, rows: CollectedRows) -> dict[str, float]:
-    wanted = list(input_kinds(tracking, version.number))
-    scores = predict_scores(tracking, version.number, rows.holdout.inputs[wanted])
-    return evaluate(job.metrics, rows.holdout.labels, scores)
+def _score_holdout(tracking: Tracking, version: Version, rows: CollectedRows) -> Numbers:
+    inputs = list(input_kinds(tracking, version.number))
+    return predict_scores(tracking, version.number, rows.holdout.inputs[inputs])
 
 
 def _record(tracking: Tracking, version: Version, verdict: Verdict) -> None:
-    """Write the verdict to the run, then to the version, where it counts."""
+    """Write the verdict to the run for its readers, then to the version, where the next promotion looks for it."""
     document = verdict.as_json()
     tags = {VERDICT_TAG: json.dumps(document, sort_keys=True), REASON_TAG: verdict.reason}
     tracking.client.log_dict(version.run_id, document, VERDICT_DOCUMENT)
@@ -143,8 +139,11 @@ def _record(tracking: Tracking, version: Version, verdict: Verdict) -> None:
     tag_version(tracking, version.number, tags)
 
 
-def _earlier_verdict(version: Version, champion: int | None) -> Verdict | None:
-    """Return the verdict on a version against the same champion, or, of a champion, the one that made it so."""
+def _recorded_verdict(version: Version, champion: int | None) -> Verdict | None:
+    """Return the verdict on a version, if it was judged against the champion that holds the alias now.
+
+    Of the champion itself, return the verdict that made it champion.
+    """
     written = version.tags.get(VERDICT_TAG)
     if written is None:
         return None
@@ -153,10 +152,11 @@ def _earlier_verdict(version: Version, champion: int | None) -> Verdict | None:
 
 
 def _recorded_rows(job: ModelJob, tracking: Tracking, version: Version) -> CollectedRows:
+    """Read again the rows of the training set that a version was trained and judged with."""
     document = read_document(tracking, version.run_id, SPEC_DOCUMENT)
     with open_training_set(job, recall_training_set(job, document)) as training_set:
         rows = collect_rows(training_set, job.declaration.task)
     if rows.content_hash != document["content_hash"]:
-        message = f"the training set of version {version.number} has other rows now than when it was made"
+        message = f"the training set of version {version.number} has other rows now than when the version was made"
         raise TrainingError(message, f"train again: `headwater train {job.model}`")
     return rows

@@ -20,7 +20,7 @@ AIRFLOW_TAG, RUN_TAG = "airflow.run", "headwater.run"
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Everything that is logged to a run, apart from its model. ``documents`` (JSON) and ``figures`` go by path."""
+    """Everything logged to a run, apart from its model. ``documents`` (JSON) and ``figures`` are named by path."""
 
     tags: Mapping[str, str]
     params: Mapping[str, Any]
@@ -34,11 +34,8 @@ def maker_tags(run: RunFacts) -> dict[str, str]:
     """Return the tags that say which job made a run or a version, and under Airflow which try of which task."""
     tags = {RUN_TAG: run.run}
     if run.dag_run is not None:
-        tags |= {
-            AIRFLOW_TAG: f"{run.dag}/{run.dag_run}",
-            "airflow.task": str(run.task),
-            "airflow.try": str(run.try_number),
-        }
+        tags[AIRFLOW_TAG] = f"{run.dag}/{run.dag_run}"
+        tags |= {"airflow.task": str(run.task), "airflow.try": str(run.try_number)}
     return tags
 
 

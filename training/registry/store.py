@@ -1,4 +1,4 @@
-"""The SQLite file of MLflow, made whole or not at all."""
+"""The SQLite file in which MLflow keeps its runs and versions: either it is complete or it does not exist."""
 
 import fcntl
 import warnings
@@ -13,10 +13,10 @@ _SQLITE = "sqlite:///"
 
 
 def prepare_store(settings: Settings) -> None:
-    """Make the SQLite file of the tracking store, unless it is there. The store of a server is the server's business.
+    """Make the SQLite file of the tracking store, unless it exists. A tracking server takes care of its own store.
 
-    MLflow makes the file by itself when it is first used. But two processes that start together, or one that is
-    killed, would leave a file that is half made for ever. So it is made as a draft beside, and then renamed.
+    MLflow itself makes the file at its first use. But if two processes then start together, or one is killed, the file
+    stays incomplete for ever. So we make it as a draft beside, and then rename it.
     """
     if not settings.tracking.startswith(_SQLITE):
         return

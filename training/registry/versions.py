@@ -1,7 +1,7 @@
 """The registered versions of a model, and the alias that says which of them is champion.
 
-A version carries the recipe that it was made by. So a training that was killed after it registered a version finds
-that version again. Which version is champion is said by the alias alone.
+A version carries the recipe that it was made by. So when a training is killed after it registered a version, the next
+run finds that version again. The alias alone says which version is champion.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,7 +70,8 @@ def register_model(tracking: Tracking, run_id: str, model: FittedModel, tags: Ma
         )
     if info.signature is None:
         raise TrainingError(f"MLflow stored the model of run {run_id} without its signature", "look at its columns")
-    _ensure_registered_model(tracking)
+    if not tracking.client.search_registered_models(f"name = '{tracking.model}'"):
+        tracking.client.create_registered_model(tracking.model)
     made = tracking.client.create_model_version(
         tracking.model, info.model_uri, run_id, tags=dict(tags), model_id=info.model_id
     )
@@ -104,19 +105,13 @@ def find_champion(tracking: Tracking) -> Version | None:
 
 
 def set_champion(tracking: Tracking, number: int) -> None:
-    """Move the alias to a version."""
+    """Move the alias ``champion`` to a version."""
     tracking.client.set_registered_model_alias(tracking.model, CHAMPION, str(number))
 
 
 def tag_version(tracking: Tracking, number: int, tags: Mapping[str, str]) -> None:
-    """Set tags on a version."""
     for name, value in tags.items():
         tracking.client.set_model_version_tag(tracking.model, str(number), name, value)
-
-
-def _ensure_registered_model(tracking: Tracking) -> None:
-    if not tracking.client.search_registered_models(f"name = '{tracking.model}'"):
-        tracking.client.create_registered_model(tracking.model)
 
 
 def _signature(model: FittedModel) -> ModelSignature:

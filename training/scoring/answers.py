@@ -4,8 +4,9 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.errors import DataError, GrainError
+from conf.errors import DataError
 from training.dataset.inputs import Inputs
+from training.dataset.training_set import check_row_count
 from training.registry.predictions import build_scores, input_kinds, predict_scores
 from training.scoring.questions import SCORE, ScoringPlan
 
@@ -27,8 +28,8 @@ def build_answers(plan: ScoringPlan, joined: DataFrame, inputs: Inputs, rows: in
     """
     spark, tracking, number = joined.sparkSession, plan.tracking, plan.version.number
     wanted = list(input_kinds(tracking, number))
-    kinds = dict(zip(inputs.names, inputs.columns, strict=True))
-    taken = [kinds[name] for name in wanted]
+    by_name = dict(zip(inputs.names, inputs.columns, strict=True))
+    taken = [by_name[name] for name in wanted]
     if rows > IN_PROCESS_ROWS:
         return joined.select(*plan.key, build_scores(spark, tracking, number, taken).alias(SCORE))
     places = [f"_input_{n}" for n in range(len(taken))]  # an input may have the name of a key column
@@ -44,17 +45,13 @@ def check_answers(plan: ScoringPlan, answers: DataFrame, rows: int) -> None:
 
     Raises
     ------
-    GrainError : when the number of rows is another
-    DataError : when an answer is no finite number
+    GrainError : when there are more or fewer answers
+    DataError : when an answer is not a finite number
     """
     value = F.col(SCORE)
     is_number = value.isNotNull() & ~F.isnan(value) & (F.abs(value) != float("inf"))
     found = answers.agg(F.count(F.lit(1)).alias("rows"), F.count_if(is_number).alias("numbers")).collect()[0]
-    if found["rows"] != rows:
-        raise GrainError(
-            f"the point-in-time join made {found['rows']} rows out of {rows}",
-            "a feature table repeats its key; run `headwater materialize --full`",
-        )
+    check_row_count(found["rows"], rows)
     if found["numbers"] != rows:
         version = f"champion v{plan.version.number} of {plan.job.model}"
         raise DataError(f"{version} gave no number for {rows - found['numbers']} rows", "train it again")

@@ -22,7 +22,7 @@ SCORE, MODEL_VERSION = "score", "model_version"
 
 @dataclass(frozen=True)
 class Questions:
-    """The rows to be scored, how many they are, and their least and greatest prediction_at in microseconds."""
+    """The rows to be scored, their number, and as ``span`` their least and greatest prediction_at in microseconds."""
 
     frame: DataFrame
     rows: int
@@ -31,7 +31,7 @@ class Questions:
 
 @dataclass(frozen=True)
 class Interval:
-    """The questions with ``since <= prediction_at < until``, as of an instant. ``since`` None: all not yet scored."""
+    """The questions with ``since <= prediction_at < until`` as of an instant; no ``since``: all that have no score."""
 
     as_of: datetime
     until: datetime
@@ -40,7 +40,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class ScoringPlan:
-    """One version that is to answer questions of an interval. ``spine`` and ``views`` are the tables that it reads."""
+    """One version is to answer the questions of an interval. ``spine`` and ``views`` are the tables to read."""
 
     job: ModelJob
     tracking: Tracking
@@ -96,10 +96,11 @@ def open_questions(plan: ScoringPlan) -> Iterator[Questions]:
     job, interval = plan.job, plan.interval
     declared = job.declaration.spine
     spine = build_spine(plan.spine.read(job.lake), declared, job.join_keys)
-    since = interval.since or _first_scored(plan)
+    scored = job.lake.read("gold", plan.table) if job.lake.exists("gold", plan.table) else None
+    since = interval.since or _first_prediction_at(scored)
     asked, wrong = build_questions(spine, interval.as_of, since, interval.until)
-    _check_all_can_be_asked(_leave_out_scored(plan, wrong), plan)
-    frame = _leave_out_scored(plan, asked).drop("_known_at").persist()
+    _check_all_can_be_asked(_leave_out_scored(plan, wrong, scored), plan)
+    frame = _leave_out_scored(plan, asked, scored).drop("_known_at").persist()
     try:
         at = F.unix_micros(PREDICTION_AT)
         found = frame.agg(F.count(at).alias("rows"), F.min(at).alias("first"), F.max(at).alias("last")).collect()[0]
@@ -110,21 +111,18 @@ def open_questions(plan: ScoringPlan) -> Iterator[Questions]:
         frame.unpersist()
 
 
-def _first_scored(plan: ScoringPlan) -> datetime | None:
-    """Return the earliest question that was ever scored. Questions before it were never asked for."""
-    lake = plan.job.lake
-    if not lake.exists("gold", plan.table):
+def _first_prediction_at(scored: DataFrame | None) -> datetime | None:
+    """Return the time of the earliest question that was ever scored. Questions before it were never asked for."""
+    if scored is None:
         return None
-    first = lake.read("gold", plan.table).agg(F.min(F.unix_micros(PREDICTION_AT))).collect()[0][0]
+    first = scored.agg(F.min(F.unix_micros(PREDICTION_AT))).collect()[0][0]
     return None if first is None else micros_to_instant(first)
 
 
-def _leave_out_scored(plan: ScoringPlan, rows: DataFrame) -> DataFrame:
+def _leave_out_scored(plan: ScoringPlan, rows: DataFrame, scored: DataFrame | None) -> DataFrame:
     """Leave out rows with a score: of any version by default, of this version where an interval was asked for."""
-    lake = plan.job.lake
-    if not lake.exists("gold", plan.table):
+    if scored is None:
         return rows
-    scored = lake.read("gold", plan.table)
     if plan.interval.since is not None:
         scored = scored.where(F.col(MODEL_VERSION) == plan.version.number)
     return rows.join(scored.select(*plan.key), on=list(plan.key), how="left_anti")

@@ -1,6 +1,6 @@
 """The job ``score``: the champion answers the questions whose moment has come. A score once written is never changed.
 
-Which version is champion is asked once, at the beginning. The features are those that could be used at each
+The champion is looked up once, at the beginning. The features are those that could be used at each
 ``prediction_at``, as of one instant. A question that has a score is not asked again, so a second run writes nothing.
 """
 
@@ -20,7 +20,7 @@ from pipelines.delta.tables import create_table, require_columns
 from training.dataset.inputs import describe_inputs
 from training.dataset.pins import TablePin
 from training.dataset.spine import PREDICTION_AT
-from training.dataset.training_set import input_names, join_features
+from training.dataset.training_set import join_features
 from training.model_job import ModelJob
 from training.registry.compatibility import find_incompatibility
 from training.registry.tracking import open_tracking
@@ -79,7 +79,7 @@ def _answer_questions(plan: ScoringPlan) -> Commit:
         if not questions.rows:
             return unchanged(job.lake.version("gold", plan.table))
         joined = join_features(job, plan.views, questions.frame, plan.interval.as_of, questions.span)
-        inputs = describe_inputs(joined, input_names(job))
+        inputs = describe_inputs(joined, job.input_names)
         reason = find_incompatibility(job.fingerprints, plan.tracking, plan.version, inputs)
         if reason:
             hint = f"run `headwater train {job.model}`"
