@@ -81,7 +81,7 @@ def open_for_reading(options: Options, project: Project, command: str) -> Iterat
         spark = open_session(project.settings, app_name, options.is_verbose)
     try:
         run = replace(run, spark_app=spark.sparkContext.applicationId)
-        yield LakeJob(project, Lake(spark, project.settings), run)
+        yield LakeJob(project, Lake(project.settings, spark), run)
     finally:
         if is_ours:
             with suppress(LeaseLost):

@@ -6,14 +6,14 @@ Grain of ``ops.retraining``: one row for each decision.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 from pyspark.sql import functions as F
 
 from conf.durations import format_duration
 from conf.instants import instant_to_micros, parse_instant
 from conf.model import Retraining
 from pipelines.delta.commit import Stamp
-from pipelines.delta.merge import append_rows
-from pipelines.delta.tables import create_table
+from pipelines.delta.local import append_records
 from training.dataset.labels import FATE, LABEL_KNOWN_AT
 from training.dataset.split import BETWEEN, HOLDOUT, TRAINING, place_split
 from training.dataset.training_set import build_labelled
@@ -22,8 +22,15 @@ from training.registry.compatibility import FINGERPRINT_TAG
 from training.registry.tracking import open_tracking
 from training.registry.versions import Version, find_versions
 
-SCHEMA = """run string NOT NULL, model string NOT NULL, decided_at timestamp NOT NULL, is_due boolean NOT NULL,
- reason string NOT NULL, as_of timestamp NOT NULL, version int, new_rows bigint, moved array<string>, dag_run string"""
+_TEXT, _TIME = pa.string(), pa.timestamp("us", "UTC")
+SCHEMA = pa.schema(
+    [
+        pa.field("run", _TEXT, nullable=False), pa.field("model", _TEXT, nullable=False),
+        pa.field("decided_at", _TIME, nullable=False), pa.field("is_due", pa.bool_(), nullable=False),
+        pa.field("reason", _TEXT, nullable=False), pa.field("as_of", _TIME, nullable=False), ("version", pa.int32()),
+        ("new_rows", pa.int64()), ("moved", pa.list_(_TEXT)), ("dag_run", _TEXT),
+    ]
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -123,12 +130,12 @@ def _count_new_labels(job: ModelJob, since: datetime, clock: datetime) -> int:
 
 
 def _write(job: ModelJob, decision: Decision) -> None:
-    spark, path, standing = job.lake.spark, job.lake.path("ops", "retraining"), decision.standing
-    schema = spark.createDataFrame([], SCHEMA).schema
-    create_table(spark, path, schema)
-    row = (
-        job.run.run, decision.model, datetime.now(UTC), decision.is_due, decision.reason, decision.as_of,
-        standing.version if standing else None, standing.new_rows if standing else None,
-        list(standing.moved) if standing else [], job.run.dag_run,
-    )  # fmt: skip
-    append_rows(spark, path, spark.createDataFrame([row], schema).coalesce(1), Stamp("retraining", job.run))
+    standing = decision.standing
+    row = {
+        "run": job.run.run, "model": decision.model, "decided_at": datetime.now(UTC), "is_due": decision.is_due,
+        "reason": decision.reason, "as_of": decision.as_of, "version": standing.version if standing else None,
+        "new_rows": standing.new_rows if standing else None, "moved": list(standing.moved) if standing else [],
+        "dag_run": job.run.dag_run,
+    }  # fmt: skip
+    rows = pa.Table.from_pylist([row], SCHEMA)
+    append_records(job.lake.path("ops", "retraining"), job.lake.options, rows, Stamp("retraining", job.run))

@@ -1,16 +1,12 @@
 """One commit to a Delta table: it records who made it, and up to where the table has read its source (the cursor)."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pyspark.sql import SparkSession
-
-from pipelines.delta.log import read_commit, table_version
 from pipelines.runtime.run_facts import RunFacts
-from pipelines.runtime.session import temporary_confs
 
 TXN_APP = "spark.databricks.delta.write.txnAppId"
 TXN_VERSION = "spark.databricks.delta.write.txnVersion"
@@ -37,19 +33,25 @@ class Stamp:
     through_us: int | None = None
 
     @property
-    def confs(self) -> dict[str, str]:
-        """The properties of a session whose next commit carries this stamp.
-
-        Delta skips a commit whose SetTransaction the table has already.
-        """
+    def metadata(self) -> str:
+        """The commit's ``userMetadata``, as JSON."""
         metadata: dict[str, Any] = {**self.run.as_json(), "table": self.table, **(self.extra or {})}
+        if self.cursor is not None:
+            metadata |= {"generation": self.generation, "cursor": self.cursor}
+        return json.dumps(metadata, sort_keys=True)
+
+    @property
+    def confs(self) -> dict[str, str]:
+        """The properties of a Spark session that make its next commit carry this stamp.
+
+        Delta skips a commit whose application id and number it has recorded already.
+        """
         if self.cursor is None:
-            return {USER_METADATA: json.dumps(metadata, sort_keys=True)}
-        metadata |= {"generation": self.generation, "cursor": self.cursor}
+            return {USER_METADATA: self.metadata}
         app, number = f"{self.table}/{self.generation}", self.cursor
         if self.through_us is not None:
             app, number = f"{app}/through", self.through_us
-        return {USER_METADATA: json.dumps(metadata, sort_keys=True), TXN_APP: app, TXN_VERSION: str(number)}
+        return {USER_METADATA: self.metadata, TXN_APP: app, TXN_VERSION: str(number)}
 
 
 class Outcome(StrEnum):
@@ -75,20 +77,6 @@ class Commit:
     @property
     def rows_written(self) -> int:
         return self.rows_inserted + self.rows_updated + self.rows_deleted
-
-
-def write_commit(spark: SparkSession, path: str, write: Callable[[], object], stamp: Stamp) -> Commit:
-    """Call ``write`` so that its commit carries the stamp, and report what the commit did, by the table's log."""
-    before = table_version(spark, path)
-    with temporary_confs(spark, stamp.confs):
-        write()
-    after = table_version(spark, path)
-    if after == before:
-        return Commit(Outcome.UNCHANGED, before, after)
-    metrics = (read_commit(spark, path, after) or {}).get("operationMetrics", {})
-    inserted = metrics.get("numTargetRowsInserted", metrics.get("numOutputRows", 0))  # of a MERGE, else of an append
-    rows = [int(inserted), *(int(metrics.get(f"numTargetRows{kind}", 0)) for kind in ("Updated", "Deleted", "Copied"))]
-    return Commit(Outcome.APPLIED if any(rows[:3]) else Outcome.ADVANCED, before, after, *rows)
 
 
 def unchanged(version: int) -> Commit:

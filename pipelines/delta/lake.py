@@ -1,49 +1,84 @@
-"""Where the tables of an environment lie, ``<lake>/<layer>/<name>``, and how a job reads them at a fixed version."""
+"""Where the tables of an environment lie, ``<lake>/<layer>/<name>``, what their logs say, and how Spark reads them."""
 
-from dataclasses import dataclass, replace
-from typing import Self
-
-from pyspark.sql import DataFrame, SparkSession
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 from conf.errors import NotFound
-from conf.settings import Settings
-from pipelines.delta.log import LastCommit, changed_version, read_last_commit, table_id, table_version
-from pipelines.delta.tables import is_table, read_table
+from conf.settings import Settings, secret_properties
+from conf.spark_properties import spark_properties
+from conf.storage import storage_options
+from pipelines.delta import log
+from pipelines.delta.local import query_table
+from pipelines.delta.log import LastCommit, Options
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
 
 
 @dataclass(frozen=True)
-class Lake:
-    """The tables of one environment, and the session that reads and writes them."""
+class LakeTables:
+    """The tables of one environment and what their logs say. Nothing here needs Spark."""
 
-    spark: SparkSession
     settings: Settings
 
-    def with_session(self, spark: SparkSession) -> Self:
-        """Return the same tables, read and written by another session."""
-        return replace(self, spark=spark)
+    @property
+    def options(self) -> Options:
+        """The options of the lake's storage; none for a local folder."""
+        if "://" not in self.settings.lake:
+            return None
+        properties = spark_properties(self.settings) | secret_properties(self.settings)
+        return storage_options(self.settings.lake, properties)
 
     def path(self, layer: str, name: str) -> str:
         return f"{self.settings.lake}/{layer}/{name}"
 
     def exists(self, layer: str, name: str) -> bool:
-        return is_table(self.spark, self.path(layer, name))
+        return self.version(layer, name) >= 0
 
     def version(self, layer: str, name: str) -> int:
         """Return the table's newest version; -1 when there is no table."""
-        return table_version(self.spark, self.path(layer, name))
+        return log.table_version(self.path(layer, name), self.options)
 
     def changed_version(self, layer: str, name: str) -> int:
         """Return the newest version in which a row changed; -1 when there is no table."""
-        return changed_version(self.spark, self.path(layer, name))
+        return log.changed_version(self.path(layer, name), self.options)
 
     def table_id(self, layer: str, name: str) -> str:
-        return table_id(self.spark, self.path(layer, name))
+        return log.table_id(self.path(layer, name), self.options)
+
+    def properties(self, layer: str, name: str) -> dict[str, str]:
+        return log.table_properties(self.path(layer, name), self.options)
+
+    def files(self, layer: str, name: str) -> list[dict[str, Any]]:
+        """Return the data files of the newest version: path, size_bytes and partition."""
+        return log.table_files(self.path(layer, name), self.options)
 
     def last_commit(self, layer: str, name: str) -> LastCommit:
         """Return what Headwater's newest commit to the table left behind: generation, cursor, metadata."""
-        return read_last_commit(self.spark, self.path(layer, name), name)
+        return log.read_last_commit(self.path(layer, name), name, self.options)
 
-    def read(self, layer: str, name: str, version: int | None = None) -> DataFrame:
+    def commits(self, layer: str, name: str, version: int | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the commits of a table, newest first, from ``version`` back."""
+        return log.walk_commits_back(self.path(layer, name), self.options, version)
+
+    def rows(self, layer: str, name: str, sql: str) -> "pa.Table":
+        """Answer a query over one table, which the SQL calls ``rows``, in this process."""
+        return query_table(self.path(layer, name), self.options, sql)
+
+
+@dataclass(frozen=True)
+class Lake(LakeTables):
+    """The tables of one environment, and the session that reads and writes them."""
+
+    spark: "SparkSession"
+
+    def with_session(self, spark: "SparkSession") -> Self:
+        """Return the same tables, read and written by another session."""
+        return type(self)(self.settings, spark)
+
+    def read(self, layer: str, name: str, version: int | None = None) -> "DataFrame":
         """Read a table lazily, as of ``version`` when one is given.
 
         Raises
@@ -53,4 +88,6 @@ class Lake:
         if not self.exists(layer, name):
             hint = "run `headwater load`" if layer in ("bronze", "silver") else "run `headwater materialize`"
             raise NotFound(f"the table {layer}.{name} does not exist yet in {self.settings.lake}", hint)
+        from pipelines.delta.tables import read_table
+
         return read_table(self.spark, self.path(layer, name), version)

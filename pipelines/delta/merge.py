@@ -4,15 +4,16 @@ The caller gives a source with one row for each key, and literal bounds of its v
 the whole table, because it skips no file by the equality of two columns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipelines.delta.commit import Commit, Stamp, write_commit
-from pipelines.delta.log import table_version
+from pipelines.delta.commit import Commit, Outcome, Stamp
+from pipelines.delta.log import read_commit, table_version
+from pipelines.runtime.session import session_storage, temporary_confs
 
 DELETE_MARK = "_delete"
 # The version of a table that has no rows yet. Appending to it does what a MERGE does, at half the cost. Afterwards the
@@ -32,7 +33,7 @@ class Target:
 
 def merge_new_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: Stamp) -> Commit:
     """Insert the rows whose key the table does not have. Rows of keys that it has stay as they are."""
-    if table_version(spark, target.path) == JUST_CREATED:
+    if table_version(target.path, session_storage(spark, target.path)) == JUST_CREATED:
         return append_rows(spark, target.path, source, stamp, target.partition_by)
     merge = _merge(spark, target, source).whenNotMatchedInsertAll()
     return write_commit(spark, target.path, merge.execute, stamp)
@@ -46,7 +47,7 @@ def merge_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: St
     source : grain ``target.grain``; only rows that differ from the table's, and optionally the column ``_delete``
     """
     columns = [name for name in source.columns if name != DELETE_MARK]
-    if table_version(spark, target.path) == JUST_CREATED:
+    if table_version(target.path, session_storage(spark, target.path)) == JUST_CREATED:
         return append_rows(spark, target.path, source.select(*columns), stamp, target.partition_by)
     values: dict[str, str | Column] = {name: F.col(f"s.`{name}`") for name in columns}
     merge = _merge(spark, target, source)
@@ -76,3 +77,18 @@ def _merge(spark: SparkSession, target: Target, source: DataFrame) -> DeltaMerge
     on = [*target.bounds, *(f"t.`{name}` = s.`{name}`" for name in target.grain)]
     table = DeltaTable.forPath(spark, target.path).alias("t")
     return table.merge(source.alias("s"), " AND ".join(on))
+
+
+def write_commit(spark: SparkSession, path: str, write: Callable[[], object], stamp: Stamp) -> Commit:
+    """Call ``write`` so that its commit carries the stamp, and report what the commit did, by the table's log."""
+    options = session_storage(spark, path)
+    before = table_version(path, options)
+    with temporary_confs(spark, stamp.confs):
+        write()
+    after = table_version(path, options)
+    if after == before:
+        return Commit(Outcome.UNCHANGED, before, after)
+    metrics = read_commit(path, after, options).get("operationMetrics") or {}
+    inserted = metrics.get("numTargetRowsInserted", metrics.get("numOutputRows", 0))  # of a MERGE, else of an append
+    rows = [int(inserted), *(int(metrics.get(f"numTargetRows{kind}", 0)) for kind in ("Updated", "Deleted", "Copied"))]
+    return Commit(Outcome.APPLIED if any(rows[:3]) else Outcome.ADVANCED, before, after, *rows)

@@ -1,8 +1,6 @@
 """Creating, reading, removing and replacing Delta tables."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
-from datetime import datetime
 from typing import Any, TypeVar
 
 from delta.tables import DeltaTable
@@ -10,10 +8,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructField, StructType
 
 from conf.errors import DataError
-from conf.instants import as_utc
 from pipelines.delta.log import table_version
 from pipelines.runtime.file_system import remove_folder, rename_folder
-from pipelines.runtime.session import temporary_confs
+from pipelines.runtime.session import session_storage, temporary_confs
 
 # Sessions forbid SQL on files, so that no expression of a project can read one. Only ``create_table`` allows it.
 SQL_ON_FILES = "spark.sql.runSQLOnFiles"
@@ -73,7 +70,7 @@ def swap_table(spark: SparkSession, path: str, beside: str) -> None:
 
 def is_table(spark: SparkSession, path: str) -> bool:
     """Tell whether a Delta table lies at ``path``. A log without a commit, left by a killed job, is no table."""
-    return table_version(spark, path) >= 0
+    return table_version(path, session_storage(spark, path)) >= 0
 
 
 def read_table(spark: SparkSession, path: str, version: int | None = None) -> DataFrame:
@@ -95,10 +92,3 @@ def _forget(spark: SparkSession, path: str) -> None:
 
 
 Record = TypeVar("Record")
-
-
-def collect_records(frame: DataFrame, kind: type[Record]) -> list[Record]:
-    """Collect a frame into objects of a dataclass whose fields are named like the columns; timestamps are UTC."""
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    rows = [row.asDict() for row in frame.select(*names).collect()]
-    return [kind(**{name: as_utc(x) if isinstance(x, datetime) else x for name, x in row.items()}) for row in rows]

@@ -12,7 +12,6 @@ from features.definitions import FeatureView
 from features.fingerprint import fingerprint
 from features.spark.events import build_events
 from pipelines.delta.lake import Lake
-from pipelines.delta.log import table_properties
 
 FINGERPRINT = "headwater.fingerprint"
 
@@ -83,7 +82,7 @@ def plan_view(lake: Lake, view: FeatureView, contract: Contract, asked: datetime
         return plan
     last = lake.last_commit("gold", view.name)
     previous = parse_instant(last.metadata["through"]) if last.metadata.get("through") else None
-    made_under = table_properties(lake.spark, lake.path("gold", view.name)).get(FINGERPRINT)
+    made_under = lake.properties("gold", view.name).get(FINGERPRINT)
     made_from, source_id = last.metadata.get("source_id"), lake.table_id("silver", view.source)
     return replace(
         plan, has_table=True, cursor=last.cursor, generation=last.generation, previous=previous,

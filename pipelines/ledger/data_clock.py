@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from pipelines.delta.lake import Lake
+from pipelines.delta.lake import LakeTables
 from pipelines.ledger.file_records import FileRecord, read_records
 
 
-def data_clock(lake: Lake, table: str) -> datetime | None:
+def data_clock(lake: LakeTables, table: str) -> datetime | None:
     """Return the greatest known time that silver has loaded for a table; None before the first load."""
     if not lake.exists("silver", table):
         return None

@@ -12,16 +12,22 @@ under another name. Each row of a file is counted as one of these:
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark.sql import functions as F
+import pyarrow as pa
 
-from pipelines.delta.lake import Lake
-from pipelines.delta.tables import collect_records
+from pipelines.delta.lake import LakeTables
+from pipelines.delta.local import as_records
 
 GRAIN = ("table_name", "file", "file_hash")
-SCHEMA = """table_name string NOT NULL, file string NOT NULL, file_hash string NOT NULL, size bigint,
- modified_ns bigint, delivered_at timestamp, status string NOT NULL, reason string, duplicate_of string, load bigint,
- rows_in_file bigint, rows_accepted bigint, rows_quarantined bigint, rows_superseded bigint, rows_repeated bigint,
- known_through timestamp, recorded_at timestamp"""
+SCHEMA = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in GRAIN), ("size", pa.int64()),
+        ("modified_ns", pa.int64()), ("delivered_at", pa.timestamp("us", "UTC")),
+        pa.field("status", pa.string(), nullable=False), ("reason", pa.string()), ("duplicate_of", pa.string()),
+        ("load", pa.int64()), ("rows_in_file", pa.int64()), ("rows_accepted", pa.int64()),
+        ("rows_quarantined", pa.int64()), ("rows_superseded", pa.int64()), ("rows_repeated", pa.int64()),
+        ("known_through", pa.timestamp("us", "UTC")), ("recorded_at", pa.timestamp("us", "UTC")),
+    ]
+)  # fmt: skip
 LOADED, DUPLICATE, EMPTY, FAILED = "loaded", "duplicate", "empty", "failed"
 
 
@@ -58,9 +64,9 @@ class FileRecord:
     recorded_at: datetime | None = None
 
 
-def read_records(lake: Lake, table: str | None = None) -> list[FileRecord]:
+def read_records(lake: LakeTables, table: str | None = None) -> list[FileRecord]:
     """Return the ledger's rows, of one table or of all."""
     if not lake.exists("ops", "files"):
         return []
-    files = lake.read("ops", "files")
-    return collect_records(files if table is None else files.where(F.col("table_name") == table), FileRecord)
+    where = "" if table is None else f"WHERE table_name = '{table}'"
+    return as_records(lake.rows("ops", "files", f"SELECT * FROM rows {where}"), FileRecord)  # noqa: S608 (our own name)

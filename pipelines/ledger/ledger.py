@@ -1,14 +1,13 @@
 """The ledger while its one writer works: read once, added to in memory, written by ``flush``."""
 
 from collections.abc import Iterable
-from dataclasses import astuple
 from threading import RLock
 
+import pyarrow as pa
+
 from pipelines.delta.commit import Commit, Stamp, unchanged
-from pipelines.delta.lake import Lake
-from pipelines.delta.literals import sql_literal
-from pipelines.delta.merge import Target, merge_rows
-from pipelines.delta.tables import create_table
+from pipelines.delta.lake import LakeTables
+from pipelines.delta.local import merge_records
 from pipelines.ledger.file_records import GRAIN, SCHEMA, FileRecord, read_records
 from pipelines.runtime.run_facts import RunFacts
 
@@ -16,7 +15,7 @@ from pipelines.runtime.run_facts import RunFacts
 class Ledger:
     """What is known of all files, as it grows during a load. Several threads may use it at once."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: LakeTables) -> None:
         self._lake = lake
         self._records: dict[tuple[str, str, str], FileRecord] = {_key(r): r for r in read_records(lake)}
         self._staged: dict[tuple[str, str, str], FileRecord] = {}
@@ -36,15 +35,11 @@ class Ledger:
     def flush(self, run: RunFacts) -> Commit:
         """Write the staged records in one commit. When none is staged, nothing is committed."""
         with self._lock:
-            spark, path = self._lake.spark, self._lake.path("ops", "files")
+            lake, path = self._lake, self._lake.path("ops", "files")
             if not self._staged:
-                return unchanged(self._lake.version("ops", "files"))
-            schema = spark.createDataFrame([], SCHEMA).schema
-            create_table(spark, path, schema)
-            tables = sorted({record.table_name for record in self._staged.values()})
-            bounds = [f"t.table_name IN ({', '.join(map(sql_literal, tables))})"]
-            rows = spark.createDataFrame([astuple(record) for record in self._staged.values()], schema)
-            commit = merge_rows(spark, Target(path, GRAIN, bounds), rows, Stamp("files", run))
+                return unchanged(lake.version("ops", "files"))
+            rows = pa.Table.from_pylist([vars(record) for record in self._staged.values()], SCHEMA)
+            commit = merge_records(path, lake.options, rows, GRAIN, Stamp("files", run))
             self._staged.clear()
             return commit
 

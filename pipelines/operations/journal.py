@@ -8,16 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import pyarrow as pa
+
 from pipelines.delta.commit import Outcome, Stamp
-from pipelines.delta.lake import Lake
-from pipelines.delta.merge import append_rows
-from pipelines.delta.tables import collect_records, create_table
+from pipelines.delta.lake import LakeTables
+from pipelines.delta.local import append_records, as_records
 from pipelines.operations.lease import Holder
 from pipelines.runtime.run_facts import RunFacts
 
-SCHEMA = """run string NOT NULL, job string NOT NULL, status string NOT NULL, outcome string, reason string,
- tables array<string>, started_at timestamp, ended_at timestamp, code string, spark_app string, dag string,
- dag_run string, task string, try_number int, spread string"""
+_TEXT, _TIME = pa.string(), pa.timestamp("us", "UTC")
+SCHEMA = pa.schema(
+    [
+        *(pa.field(name, _TEXT, nullable=False) for name in ("run", "job", "status")), ("outcome", _TEXT),
+        ("reason", _TEXT), ("tables", pa.list_(_TEXT)), ("started_at", _TIME), ("ended_at", _TIME), ("code", _TEXT),
+        ("spark_app", _TEXT), ("dag", _TEXT), ("dag_run", _TEXT), ("task", _TEXT), ("try_number", pa.int32()),
+        ("spread", _TEXT),
+    ]
+)  # fmt: skip
 DONE, FAILED, KILLED = "DONE", "FAILED", "KILLED"
 
 
@@ -57,15 +64,16 @@ def killed_run(holder: Holder) -> JournalRow | None:
     return JournalRow(**vars(holder.run), status=KILLED, reason=reason)
 
 
-def write_journal(lake: Lake, row: JournalRow, run: RunFacts) -> None:
+def write_journal(lake: LakeTables, row: JournalRow, run: RunFacts) -> None:
     """Add a row to the journal; ``run`` is the run that writes it."""
-    path, rows = lake.path("ops", "runs"), lake.spark.createDataFrame([vars(row)], SCHEMA).coalesce(1)
-    create_table(lake.spark, path, rows.schema)
-    append_rows(lake.spark, path, rows, Stamp("runs", run))
+    rows = pa.Table.from_pylist([vars(row)], SCHEMA)
+    append_records(lake.path("ops", "runs"), lake.options, rows, Stamp("runs", run))
 
 
-def read_journal(lake: Lake) -> list[JournalRow]:
+def read_journal(lake: LakeTables) -> list[JournalRow]:
     """Return the journal, oldest first."""
     if not lake.exists("ops", "runs"):
         return []
-    return sorted(collect_records(lake.read("ops", "runs"), JournalRow), key=lambda row: row.started_at)
+    return sorted(
+        as_records(lake.rows("ops", "runs", "SELECT * FROM rows"), JournalRow), key=lambda row: row.started_at
+    )

@@ -1,13 +1,12 @@
 """Maintenance of the lake: compacts the tables in which a partition has many small files. No row changes."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from typing import Any
 
 from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.lake import Lake
-from pipelines.delta.log import count_files, table_files
 from pipelines.delta.merge import compact_files
 from pipelines.project.project import Project
 from pipelines.runtime.run_facts import RunFacts
@@ -34,11 +33,10 @@ def maintain_tables(project: Project, lake: Lake, run: RunFacts) -> list[Compact
     """Compact each table that has a partition with ``MANY_FILES`` small files or more."""
     compactions = []
     for layer, name in list_tables(project, lake):
-        spark, path, commit = lake.spark, lake.path(layer, name), unchanged(lake.version(layer, name))
-        before = count_files(spark, path)
-        if before >= MANY_FILES and not build_crowded(table_files(spark, path)).isEmpty():
-            commit = compact_files(spark, path, Stamp(name, run))
-        compactions.append(Compaction(f"{layer}.{name}", before, count_files(spark, path), commit))
+        files, commit = lake.files(layer, name), unchanged(lake.version(layer, name))
+        if is_crowded(files):
+            commit = compact_files(lake.spark, lake.path(layer, name), Stamp(name, run))
+        compactions.append(Compaction(f"{layer}.{name}", len(files), len(lake.files(layer, name)), commit))
     return compactions
 
 
@@ -53,13 +51,12 @@ def list_tables(project: Project, lake: Lake) -> list[tuple[str, str]]:
     return [(layer, name) for layer in names for name in names[layer] if lake.exists(layer, name)]
 
 
-def build_crowded(files: DataFrame) -> DataFrame:
-    """Return the partitions with ``MANY_FILES`` small files or more, lazily.
+def is_crowded(files: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a partition has ``MANY_FILES`` small files or more.
 
     Parameters
     ----------
-    files : grain (path); partitionValues map, size in bytes
+    files : each with size_bytes and, where the table has partitions, partition
     """
-    partition = F.array_sort(F.map_entries("partitionValues")).alias("partition")
-    small = files.where(F.col("size") < SMALL_BYTES)
-    return small.groupBy(partition).agg(F.count(F.lit(1)).alias("files")).where(F.col("files") >= MANY_FILES)
+    small = (file for file in files if file["size_bytes"] < SMALL_BYTES)
+    return max(Counter(str(file.get("partition")) for file in small).values(), default=0) >= MANY_FILES

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from conf.errors import NotFound
-from conf.instants import as_utc
-from pipelines.delta.lake import Lake
-from pipelines.delta.log import our_metadata, read_commits
+from pipelines.delta.lake import LakeTables
+from pipelines.delta.log import committed_at, our_metadata
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class TableVersion:
     metrics: dict[str, str]
 
 
-def read_history(lake: Lake, layer: str, name: str, limit: int) -> list[TableVersion]:
+def read_history(lake: LakeTables, layer: str, name: str, limit: int) -> list[TableVersion]:
     """Return the newest versions of a table, newest first.
 
     Raises
@@ -30,10 +30,14 @@ def read_history(lake: Lake, layer: str, name: str, limit: int) -> list[TableVer
     """
     if not lake.exists(layer, name):
         raise NotFound(f"there is no table {layer}.{name}", "`headwater query` and `history` name tables layer.table")
-    commits = [row.asDict() for row in read_commits(lake.spark, lake.path(layer, name), limit)]
+    commits = islice(lake.commits(layer, name), limit)
     return [
         TableVersion(
-            row["version"], as_utc(row["timestamp"]), row["operation"], our_metadata(row), row["operationMetrics"] or {}
+            int(row["version"]),
+            committed_at(row),
+            row["operation"],
+            our_metadata(row),
+            dict(row.get("operationMetrics") or {}),
         )
         for row in commits
     ]

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from conf.errors import NotFound
-from pipelines.delta.lake import Lake
-from pipelines.delta.log import our_metadata, walk_commits_back
+from pipelines.delta.lake import LakeTables
+from pipelines.delta.log import committed_at, our_metadata
 from pipelines.ledger.file_records import FileRecord, read_records
 
 
@@ -34,7 +34,7 @@ class TableTrace:
     sources: tuple["TableTrace", ...]
 
 
-def trace_table(lake: Lake, layer: str, name: str, version: int) -> TableTrace:
+def trace_table(lake: LakeTables, layer: str, name: str, version: int) -> TableTrace:
     """Trace a version of a table to the commit that last changed its rows, and that commit to its sources.
 
     Raises
@@ -47,7 +47,7 @@ def trace_table(lake: Lake, layer: str, name: str, version: int) -> TableTrace:
     metadata = our_metadata(commit)
     facts = ("run", "job", "code", "dag", "dag_run", "task", "try")
     run: dict[str, Any] = {fact: metadata[fact] for fact in facts if fact in metadata}
-    operation, committed_at = commit["operation"], datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
+    operation, made_at = commit["operation"], committed_at(commit)
     files = _files(lake, layer, name, version, metadata)
     made_of = metadata.get("sources", {})
     if layer == "gold" and "source" in metadata:
@@ -57,32 +57,33 @@ def trace_table(lake: Lake, layer: str, name: str, version: int) -> TableTrace:
         source_layer, _, source_name = full_name.partition(".")
         sources.append(trace_table(lake, source_layer, source_name, int(source_version)))
     return TableTrace(
-        f"{layer}.{name}", version, committed_at, operation, run, metadata.get("through"), *files, tuple(sources)
+        f"{layer}.{name}", version, made_at, operation, run, metadata.get("through"), *files, tuple(sources)
     )
 
 
-def _find_maker(lake: Lake, layer: str, name: str, version: int) -> tuple[int, dict[str, Any]]:
+def _find_maker(lake: LakeTables, layer: str, name: str, version: int) -> tuple[int, dict[str, Any]]:
     """Return the newest commit up to ``version`` that names what it was made from; if none does, the version's own."""
     own = None
-    for found in walk_commits_back(lake.spark, lake.path(layer, name), version):
+    for found in lake.commits(layer, name, version):
         own = own or found
-        metadata = our_metadata(found[1])
+        metadata = our_metadata(found)
         if "cursor" in metadata or "sources" in metadata:
-            return found
+            return int(found["version"]), found
     if own is None:
         newest = lake.version(layer, name)
         raise NotFound(f"{layer}.{name} has no version {version} in its log", f"the newest is {newest}")
-    return own
+    return version, own
 
 
 def _files(
-    lake: Lake, layer: str, name: str, version: int, metadata: Mapping[str, Any]
+    lake: LakeTables, layer: str, name: str, version: int, metadata: Mapping[str, Any]
 ) -> tuple[tuple[FileRecord, ...], int | None]:
     """Return the files whose rows came with a commit of bronze or silver, and how many files the table had read."""
     if layer not in ("bronze", "silver") or "cursor" not in metadata:
         return (), None
     until = int(metadata["cursor"])
-    earlier = (our_metadata(commit) for _, commit in walk_commits_back(lake.spark, lake.path(layer, name), version - 1))
+    commits = lake.commits(layer, name, version - 1) if version else iter(())
+    earlier = (our_metadata(commit) for commit in commits)
     since = next((int(before["cursor"]) for before in earlier if "cursor" in before), -1)
     records = [record for record in read_records(lake, name) if record.load is not None and record.load <= until]
     came = [record for record in records if record.load is not None and record.load > since]

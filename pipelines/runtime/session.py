@@ -20,6 +20,7 @@ from conf.errors import EnvironmentProblem
 from conf.jars import find_archive, jar_paths
 from conf.settings import Settings, is_submitted, secret_properties, set_environment, use_utc
 from conf.spark_properties import spark_properties
+from conf.storage import storage_options
 
 LOOPBACK = "127.0.0.1"
 JAVA_WARNING = b"WARNING: "  # begins Java's lines about modules and deprecated methods; users cannot act on them
@@ -49,6 +50,11 @@ def open_session(settings: Settings, app_name: str = "headwater", is_verbose: bo
         # PySpark logs 10 kB of JSON before every analysis error, which Headwater reports in its own words.
         PySparkLogger.getLogger("SQLQueryContextLogger").setLevel(ABOVE_ALL_LEVELS)
     return spark
+
+
+def session_storage(spark: SparkSession, uri: str) -> dict[str, str]:
+    """Return the options by which a URI is reached outside Spark, from the session's own properties."""
+    return storage_options(uri, dict(spark.sparkContext.getConf().getAll())) if "://" in uri else {}
 
 
 def has_session() -> bool:

@@ -196,7 +196,7 @@ def world(spark: SparkSession, settings: Settings, tmp_path_factory: pytest.Temp
     project = Project(settings, {"things": THINGS}, {case.view.name: case.view for case in CASES}, {}, {})
     rngs = {case.view.name: random.Random(case.view.name) for case in CASES}
     loads = {history: invent(case, rngs[case.view.name]) for case in CASES for history in case.histories}
-    made = World(project, Lake(spark, settings), loads)
+    made = World(project, Lake(settings, spark), loads)
     for load in range(LOADS):
         made.write_silver(load)
         run_in_parallel_sessions(spark, [partial(made.materialize, case, load) for case in CASES])

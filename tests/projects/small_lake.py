@@ -81,7 +81,7 @@ def make_lake(
 ) -> SmallLake:  # fmt: skip
     """Make the project of orders; ``orders`` changes keys of its contract, ``others`` adds tables."""
     project = make_project(folder, {"orders": {**ORDERS, **(orders or {})}, **(others or {})}, definitions)
-    return SmallLake(project, Lake(spark, project.settings))
+    return SmallLake(project, Lake(project.settings, spark))
 
 
 def accounting(small: SmallLake, table: str = "orders") -> dict[str, Sequence[Any]]:

@@ -20,7 +20,7 @@ def test_files_behind_another_scheme_load_as_local_ones_do(spark: SparkSession, 
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()
     hadoop.set("fs.viewfs.mounttable.store.link./landing", landing.as_uri())
     remote = small.project.settings.model_copy(update={"landing": "viewfs://store/landing"})
-    small = replace(small, lake=Lake(spark, remote))
+    small = replace(small, lake=Lake(remote, spark))
     done = small.load()
     assert done.bronze is not None
     assert (done.bronze.files_seen, done.bronze.files_new, done.bronze.files_failed) == (3, 3, 1)

@@ -1,0 +1,60 @@
+"""Small tables, read and written in this process without Spark, in milliseconds: the ledger and the journals."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from deltalake import CommitProperties, QueryBuilder, write_deltalake
+
+from conf.instants import as_utc
+from pipelines.delta.commit import Commit, Outcome, Stamp
+from pipelines.delta.log import Options, open_log, table_version
+
+Record = TypeVar("Record")
+
+
+def query_table(path: str, options: Options, sql: str) -> pa.Table:
+    """Answer a query over one table, which the SQL calls ``rows``; None when there is no table."""
+    table = open_log(path, options)
+    if table is None:
+        raise FileNotFoundError(path)
+    return pa.table(QueryBuilder().register("rows", table).execute(sql).read_all())
+
+
+def as_records(table: pa.Table, kind: type[Record]) -> list[Record]:
+    """Turn rows into objects of a dataclass whose fields are named like the columns; timestamps are UTC."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    columns = [[_with_zone(value) for value in table.column(name).to_pylist()] for name in names]
+    return [kind(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
+
+
+def append_records(path: str, options: Options, rows: pa.Table, stamp: Stamp) -> Commit:
+    """Add rows to a journal, and create it with the first. A journal has no key, so this is for what happens once."""
+    before = table_version(path, options)
+    write_deltalake(
+        path, rows, mode="append", storage_options=dict(options or {}), commit_properties=_commit_properties(stamp)
+    )
+    return Commit(Outcome.APPLIED, before, table_version(path, options), rows.num_rows)
+
+
+def merge_records(path: str, options: Options, rows: pa.Table, grain: Sequence[str], stamp: Stamp) -> Commit:
+    """Update the rows whose key the table has, insert the others; create the table when there is none."""
+    table = open_log(path, options)
+    if table is None:
+        return append_records(path, options, rows, stamp)
+    before = table.version()
+    on = " AND ".join(f"t.{name} = s.{name}" for name in grain)
+    merge = table.merge(rows, on, source_alias="s", target_alias="t", commit_properties=_commit_properties(stamp))
+    done = merge.when_matched_update_all().when_not_matched_insert_all().execute()
+    counts = [int(done[f"num_target_rows_{kind}"]) for kind in ("inserted", "updated", "deleted")]
+    return Commit(Outcome.APPLIED, before, table_version(path, options), *counts)
+
+
+def _commit_properties(stamp: Stamp) -> CommitProperties:
+    return CommitProperties(custom_metadata={"userMetadata": stamp.metadata})
+
+
+def _with_zone(value: Any) -> Any:
+    return as_utc(value) if isinstance(value, datetime) else value
