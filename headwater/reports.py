@@ -9,8 +9,8 @@ from headwater.output import print_line, print_table, stderr, without_empty_colu
 from pipelines.delta.commit import Commit, combine_outcomes
 
 if TYPE_CHECKING:
-    from pipelines.gold.write_view import GoldReport
-    from pipelines.load import TableLoad
+    from pipelines.gold.plan import GoldReport
+    from pipelines.load_report import TableLoad
     from pipelines.operations.maintenance import Compaction
     from training.registry.promote import PromoteReport
     from training.retrain import Decision

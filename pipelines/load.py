@@ -1,41 +1,22 @@
 """The job ``load``: landing → bronze → silver, for several tables at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Literal
 
 from pyspark.sql import SparkSession
 
 from conf.contract import Contract
-from pipelines.bronze.load import BronzeReport, load_bronze
-from pipelines.delta.commit import Commit, Outcome, combine_outcomes
+from pipelines.bronze.load import load_bronze
+from pipelines.delta.commit import Commit, Outcome
 from pipelines.delta.lake import Lake
 from pipelines.ledger.ledger import Ledger
+from pipelines.load_report import Stage, TableLoad
 from pipelines.runtime.parallel_sessions import run_in_parallel_sessions
 from pipelines.runtime.run_facts import RunFacts
-from pipelines.silver.load import SilverReport, load_silver
+from pipelines.silver.load import load_silver
 
-Stage = Literal["bronze", "silver"]
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class TableLoad:
-    """What a load did to one table, and how long it took."""
-
-    table: str
-    bronze: BronzeReport | None
-    silver: SilverReport | None
-    ledger: Commit
-    seconds: float
-
-    @property
-    def outcome(self) -> Outcome:
-        commits = [self.ledger, *([self.bronze.commit] if self.bronze else [])]
-        commits += [self.silver.commit, self.silver.quarantine] if self.silver else []
-        return combine_outcomes([commit.outcome for commit in commits])
 
 
 def load_tables(

@@ -54,13 +54,27 @@ def load(
         raise UsageError(f"--only {only} is not a stage", "write --only bronze or --only silver")
     options, project = read_project(context, wait)
     contracts = [project.contract(name) for name in tables or sorted(project.contracts)]
-    from headwater import lake_job, reports
-    from pipelines.delta.commit import combine_outcomes
-    from pipelines.load import Stage, load_tables
+    from headwater import reports
+    from pipelines.delta.commit import Outcome, combine_outcomes
+    from pipelines.delta.lake import LakeTables
+    from pipelines.ledger.file_records import read_records
+    from pipelines.load_plan import plan_load, report_nothing
+    from pipelines.load_report import Stage
+
+    stage, tables_now = cast(Stage | None, only), LakeTables(project.settings)
+    known = read_records(tables_now)
+    plans = [plan_load(tables_now, c, [record for record in known if record.table_name == c.name]) for c in contracts]
+    if not any(plan.has_work(stage) for plan in plans):
+        loads = [report_nothing(tables_now, plan, stage) for plan in plans]
+        print_json(reports.load_json(loads)) if is_json else reports.print_loads(loads)
+        exit_if_unchanged(Outcome.UNCHANGED, skip_unchanged)
+        return
+    from headwater import lake_job
+    from pipelines.load import load_tables
 
     command = f"load {only}" if only else "load"
     with lake_job.open_for_writing(options, project, command, [contract.name for contract in contracts]) as job:
-        loads = load_tables(job.lake, contracts, cast(Stage | None, only), job.run, say)
+        loads = load_tables(job.lake, contracts, stage, job.run, say)
         job.outcome = combine_outcomes([done.outcome for done in loads])
     print_json(reports.load_json(loads)) if is_json else reports.print_loads(loads)
     exit_if_unchanged(job.outcome, skip_unchanged)
@@ -114,12 +128,11 @@ def history(
     layer, _, name = table.partition(".")
     if not name:
         raise UsageError(f"{table!r} names no table", TABLE_HINT)
-    options, project = read_project(context)
-    from headwater.lake_job import open_for_reading
+    _, project = read_project(context)
+    from pipelines.delta.lake import LakeTables
     from pipelines.reading.table_history import read_history
 
-    with open_for_reading(options, project, "history") as job:
-        versions = read_history(job.lake, layer, name, limit)
+    versions = read_history(LakeTables(project.settings), layer, name, limit)
     if is_json:
         print_json(versions)
         return
@@ -146,17 +159,16 @@ def trace(
     layer, _, table = name.partition(".")
     if table and layer not in LAYERS:
         raise UsageError(f"{name!r} names no table", TABLE_HINT)
-    options, project = read_project(context, model=None if table else name)
-    from headwater.lake_job import open_for_reading
+    _, project = read_project(context, model=None if table else name)
     from headwater.trace_tree import print_trace
+    from pipelines.delta.lake import LakeTables
     from pipelines.reading.table_trace import trace_table
 
-    with open_for_reading(options, project, "trace") as job:
-        found: Any
-        if table:
-            found = trace_table(job.lake, layer, table, version)
-        else:
-            from training.registry.model_trace import trace_version
+    lake, found = LakeTables(project.settings), cast(Any, None)
+    if table:
+        found = trace_table(lake, layer, table, version)
+    else:
+        from training.registry.model_trace import trace_version
 
-            found = trace_version(job.on_model(name), version)
+        found = trace_version(lake, project.model(name), version)
     print_json(found) if is_json else print_trace(found)

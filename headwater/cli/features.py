@@ -30,8 +30,19 @@ def materialize(
     """
     options, project = read_project(context, wait)
     chosen = [project.view(name) for name in views or sorted(project.views)]
-    from headwater import lake_job, reports
-    from pipelines.delta.commit import combine_outcomes
+    from headwater import reports
+    from pipelines.delta.commit import Outcome, combine_outcomes
+    from pipelines.delta.lake import LakeTables
+    from pipelines.gold.plan import plan_views, report_nothing
+
+    tables = LakeTables(project.settings)
+    plans = plan_views(project, tables, chosen, through)
+    if not full and all(plan.is_done for plan in plans):
+        done = [report_nothing(tables, plan) for plan in plans]
+        print_json(reports.gold_json(done)) if is_json else reports.print_gold(done)
+        exit_if_unchanged(Outcome.UNCHANGED, skip_unchanged)
+        return
+    from headwater import lake_job
     from pipelines.gold.materialize import materialize as materialize_views
 
     names = [view.name for view in chosen]

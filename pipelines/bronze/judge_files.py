@@ -14,7 +14,8 @@ from conf.errors import FileRejected
 from pipelines.landing.admission import Admission, admit
 from pipelines.landing.byte_stream import OpenStream
 from pipelines.landing.delivery import delivered_at
-from pipelines.landing.listing import LandedFile, map_files, open_local
+from pipelines.landing.listing import LandedFile
+from pipelines.landing.open_files import map_files, open_local
 from pipelines.ledger.file_records import DUPLICATE, EMPTY, FAILED, LOADED, FileRecord
 
 ADMISSION = "uri string, file_hash string, status string, rows bigint, reason string"

@@ -7,7 +7,6 @@ finds bronze ahead of the ledger and enters what is missing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
@@ -23,27 +22,16 @@ from pipelines.delta.lake import Lake
 from pipelines.delta.merge import Target, merge_new_rows
 from pipelines.delta.tables import create_table, require_columns
 from pipelines.landing.byte_stream import OpenStream
-from pipelines.landing.listing import LandedFile, list_landed, map_files
+from pipelines.landing.listing import LandedFile, list_landed
+from pipelines.landing.open_files import map_files
 from pipelines.landing.parse import bronze_schema, parse
 from pipelines.ledger.file_records import DUPLICATE, FAILED, LOADED, FileRecord
 from pipelines.ledger.ledger import Ledger
+from pipelines.load_report import BronzeReport
 from pipelines.runtime.run_facts import RunFacts
 
 MOST_HASHES_IN_BOUNDS = 1000
 GRAIN = ("_file_hash", "_row_number")
-
-
-@dataclass(frozen=True)
-class BronzeReport:
-    """What one load did to one bronze table, in files and rows. ``failures`` name each damaged file and its reason."""
-
-    commit: Commit
-    files_seen: int
-    files_new: int = 0
-    files_duplicate: int = 0
-    files_failed: int = 0
-    rows: int = 0
-    failures: tuple[str, ...] = ()
 
 
 def load_bronze(lake: Lake, contract: Contract, ledger: Ledger, now: datetime, run: RunFacts) -> BronzeReport:
@@ -54,7 +42,7 @@ def load_bronze(lake: Lake, contract: Contract, ledger: Ledger, now: datetime, r
     FileRejected : when a file is damaged and the contract says ``on_bad_file: fail``; nothing is written then
     """
     _enter_unrecorded_loads(lake, contract, ledger)
-    landed = list_landed(lake.spark, lake.settings.landing, contract)
+    landed = list_landed(lake.settings.landing, contract, lake.spark)
     known = ledger.of(contract.name)
     recorded = {(record.file, record.size, record.modified_ns) for record in known}
     new = [file for file in landed if (file.name, file.size, file.modified_ns) not in recorded]

@@ -13,12 +13,10 @@ from functools import partial
 from pyspark.sql import DataFrame, SparkSession
 
 from features.definitions import FeatureView
-from pipelines.delta.commit import unchanged
 from pipelines.delta.lake import Lake
 from pipelines.delta.tables import read_changes
-from pipelines.gold.plan import ViewPlan, plan_view
-from pipelines.gold.write_view import GoldReport, advance_view, recompute_view
-from pipelines.ledger.data_clock import data_clock
+from pipelines.gold.plan import GoldReport, ViewPlan, plan_views, report_nothing
+from pipelines.gold.write_view import advance_view, recompute_view
 from pipelines.project.project import Project
 from pipelines.runtime.parallel_sessions import run_in_parallel_sessions
 from pipelines.runtime.run_facts import RunFacts
@@ -39,8 +37,7 @@ def materialize(
     ------
     NotFound : when a source has never been loaded
     """
-    until = {source: through or data_clock(lake, source) for source in {view.source for view in views}}
-    plans = [plan_view(lake, view, project.contract(view.source), until[view.source]) for view in views]
+    plans = plan_views(project, lake, views, through)
     with read_source_changes(lake, [plan for plan in plans if plan.is_same_meaning and not is_full]) as changes:
 
         def carry_out(plan: ViewPlan, spark: SparkSession) -> GoldReport:
@@ -48,7 +45,7 @@ def materialize(
             if is_full or not plan.is_same_meaning:
                 return recompute_view(own_lake, plan, run)
             if plan.is_done:
-                return GoldReport(plan.view.name, unchanged(own_lake.version("gold", plan.view.name)), plan.through)
+                return report_nothing(own_lake, plan)
             return advance_view(own_lake, plan, changes.get((plan.view.source, plan.cursor)), run)
 
         return run_in_parallel_sessions(lake.spark, [partial(carry_out, plan) for plan in plans])

@@ -1,19 +1,39 @@
 """What must be done to complete one view's table through an instant, found out before any row is read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-
-from pyspark.sql import DataFrame
 
 from conf.contract import Contract
 from conf.errors import NotFound
 from conf.instants import parse_instant
 from features.definitions import FeatureView
 from features.fingerprint import fingerprint
-from features.spark.events import build_events
-from pipelines.delta.lake import Lake
+from pipelines.delta.commit import Commit, unchanged
+from pipelines.delta.lake import LakeTables
+from pipelines.ledger.data_clock import data_clock
+from pipelines.project.project import Project
 
 FINGERPRINT = "headwater.fingerprint"
+
+
+@dataclass(frozen=True)
+class GoldReport:
+    """What one materialization did to one view.
+
+    Parameters
+    ----------
+    rows_restated : rows that could be used before this job and have another value now
+    share_on_time, share_too_late : of the events that were counted; None when there were none
+    """
+
+    view: str
+    commit: Commit
+    through: datetime
+    is_full: bool = False
+    rows_restated: int = 0
+    share_on_time: float | None = None
+    share_too_late: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,12 +74,8 @@ class ViewPlan:
     def event_at(self) -> str:
         return self.view.event_at or self.contract.event_at
 
-    def build_events(self, silver: DataFrame) -> DataFrame:
-        """Return the events that the view counts among these silver rows, lazily."""
-        return build_events(silver, self.view, self.contract.event_at, self.contract.grain)
 
-
-def plan_view(lake: Lake, view: FeatureView, contract: Contract, asked: datetime | None) -> ViewPlan:
+def plan_view(lake: LakeTables, view: FeatureView, contract: Contract, asked: datetime | None) -> ViewPlan:
     """Compare the logs of a view's gold table and of its silver table.
 
     Parameters
@@ -91,6 +107,24 @@ def plan_view(lake: Lake, view: FeatureView, contract: Contract, asked: datetime
     )  # fmt: skip
 
 
-def is_complete(lake: Lake, view: FeatureView, contract: Contract, through: datetime | None) -> bool:
+def plan_views(
+    project: Project, lake: LakeTables, views: Sequence[FeatureView], through: datetime | None
+) -> list[ViewPlan]:
+    """Plan several views; ``through`` is by default each source's own data clock.
+
+    Raises
+    ------
+    NotFound : when a source has never been loaded
+    """
+    until = {source: through or data_clock(lake, source) for source in {view.source for view in views}}
+    return [plan_view(lake, view, project.contract(view.source), until[view.source]) for view in views]
+
+
+def report_nothing(lake: LakeTables, plan: ViewPlan) -> GoldReport:
+    """Return the report on a view for which there was nothing to do."""
+    return GoldReport(plan.view.name, unchanged(lake.version("gold", plan.view.name)), plan.through)
+
+
+def is_complete(lake: LakeTables, view: FeatureView, contract: Contract, through: datetime | None) -> bool:
     """Tell whether ``materialize`` would find nothing to do for the view."""
     return plan_view(lake, view, contract, through).is_done

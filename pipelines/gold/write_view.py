@@ -5,15 +5,14 @@ that differ from the stored ones are written.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.instants import format_instant, instant_to_micros, micros_to_instant
 from features.definitions import FeatureView
-from features.spark.events import build_timeliness
+from features.spark.events import build_events, build_timeliness
 from features.spark.feature_rows import build_rows
 from features.spark.spans import Bounds, bounds_of, build_extent, build_spans, in_spans
 from pipelines.delta.commit import Commit, Stamp, unchanged
@@ -21,32 +20,13 @@ from pipelines.delta.lake import Lake
 from pipelines.delta.literals import sql_literal
 from pipelines.delta.merge import DELETE_MARK, Target, merge_rows
 from pipelines.delta.tables import MARKS_ROWS, create_table, drop_table, require_columns, swap_table
-from pipelines.gold.plan import FINGERPRINT, ViewPlan
+from pipelines.gold.plan import FINGERPRINT, GoldReport, ViewPlan
 from pipelines.runtime.run_facts import RunFacts
-
-
-@dataclass(frozen=True)
-class GoldReport:
-    """What one materialization did to one view.
-
-    Parameters
-    ----------
-    rows_restated : rows that could be used before this job and have another value now
-    share_on_time, share_too_late : of the events that were counted; None when there were none
-    """
-
-    view: str
-    commit: Commit
-    through: datetime
-    is_full: bool = False
-    rows_restated: int = 0
-    share_on_time: float | None = None
-    share_too_late: float | None = None
 
 
 def recompute_view(lake: Lake, plan: ViewPlan, run: RunFacts) -> GoldReport:
     """Compute every row anew. A table of the same meaning is updated where rows differ; any other one is replaced."""
-    events = plan.build_events(lake.read("silver", plan.view.source, plan.source_version))
+    events = _build_events(plan, lake.read("silver", plan.view.source, plan.source_version))
     rows = build_rows(events, plan.view, instant_to_micros(plan.through))
     shares = _measure_timeliness(events, plan.view)
     if plan.is_same_meaning:
@@ -73,7 +53,7 @@ def advance_view(lake: Lake, plan: ViewPlan, changes: DataFrame | None, run: Run
     """
     view, silver = plan.view, lake.read("silver", plan.view.source, plan.source_version)
     previous_us, through_us = instant_to_micros(plan.previous or plan.through), instant_to_micros(plan.through)
-    changed = plan.build_events(silver.limit(0) if changes is None else changes)
+    changed = _build_events(plan, silver.limit(0) if changes is None else changes)
     spans = build_spans(changed, view, previous_us, through_us)
     touched = spans.touched.persist()
     try:
@@ -81,11 +61,11 @@ def advance_view(lake: Lake, plan: ViewPlan, changes: DataFrame | None, run: Run
         extent = build_extent(spans).collect()[0]
         bounds = bounds_of(view, spans, extent["_first_us"], extent["_last_us"])
         added = None if changes is None else changes.where("_change_type IN ('insert', 'update_postimage')")
-        shares = (None, None) if added is None else _measure_timeliness(plan.build_events(added), view)
+        shares = (None, None) if added is None else _measure_timeliness(_build_events(plan, added), view)
         if bounds is None:
             rows = stored = lake.read("gold", view.name).limit(0)
         else:
-            events = plan.build_events(silver.where(_event_range(plan.event_at, bounds)))
+            events = _build_events(plan, silver.where(_event_range(plan.event_at, bounds)))
             rows = build_rows(events, view, through_us, spans)
             stored = in_spans(lake.read("gold", view.name).where(_point_range(bounds)), spans, view)
         commit, restated = _merge_difference(lake, plan, rows, stored, bounds, run)
@@ -111,6 +91,11 @@ def build_difference(rows: DataFrame, stored: DataFrame, grain: Sequence[str]) -
     pairs = new.join(old, on=list(grain), how="full_outer").where(~F.col("_new").eqNullSafe(F.col("_old")))
     image, is_gone = F.coalesce("_new", "_old"), F.col("_new").isNull()
     return pairs.select(*grain, *[image[name].alias(name) for name in values], is_gone.alias(DELETE_MARK))
+
+
+def _build_events(plan: ViewPlan, silver: DataFrame) -> DataFrame:
+    """Return the events that the view counts among these silver rows, lazily."""
+    return build_events(silver, plan.view, plan.contract.event_at, plan.contract.grain)
 
 
 def _measure_timeliness(events: DataFrame, view: FeatureView) -> tuple[float | None, float | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from features.definitions import FeatureView
-from pipelines.delta.lake import Lake
+from pipelines.delta.lake import LakeTables
 from pipelines.gold.plan import is_complete
 from pipelines.ledger.data_clock import clock_of
 from pipelines.ledger.file_records import FAILED, LOADED, FileRecord, read_records
@@ -12,7 +12,7 @@ from pipelines.project.project import Project
 
 
 def find_reasons_not_to_train(
-    project: Project, lake: Lake, tables: Sequence[str], views: Sequence[FeatureView]
+    project: Project, lake: LakeTables, tables: Sequence[str], views: Sequence[FeatureView]
 ) -> list[str]:
     """Return every reason not to train on these tables and views. No reason means that the data is clean."""
     records: dict[str, list[FileRecord]] = {}
@@ -25,7 +25,7 @@ def find_reasons_not_to_train(
     ]
 
 
-def _failed_loads(lake: Lake, tables: Sequence[str]) -> Iterable[str]:
+def _failed_loads(lake: LakeTables, tables: Sequence[str]) -> Iterable[str]:
     """Name the newest load of each stage that worked on one of the tables, if it did not succeed."""
     runs = [run for run in read_journal(lake) if set(run.tables) & set(tables)]
     failed = {}  # by run, because a `load` without a stage is the newest of both
@@ -36,7 +36,7 @@ def _failed_loads(lake: Lake, tables: Sequence[str]) -> Iterable[str]:
     return failed.values()
 
 
-def _table_reasons(lake: Lake, table: str, records: Sequence[FileRecord]) -> Iterable[str]:
+def _table_reasons(lake: LakeTables, table: str, records: Sequence[FileRecord]) -> Iterable[str]:
     newest = max(records, key=_judged_at, default=None)
     if newest is not None and newest.status == FAILED:
         yield f"the newest delivery of {table} was refused: {newest.file}: {newest.reason}"
@@ -48,7 +48,9 @@ def _table_reasons(lake: Lake, table: str, records: Sequence[FileRecord]) -> Ite
         yield f"silver.{table} has not read all of bronze.{table}"
 
 
-def _view_reasons(project: Project, lake: Lake, view: FeatureView, records: Sequence[FileRecord]) -> Iterable[str]:
+def _view_reasons(
+    project: Project, lake: LakeTables, view: FeatureView, records: Sequence[FileRecord]
+) -> Iterable[str]:
     if not lake.exists("silver", view.source):
         return
     clock = clock_of(records, lake.last_commit("silver", view.source).cursor)

@@ -6,7 +6,7 @@ batch and from silver as it was before. So a job that was killed anywhere in bet
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -21,6 +21,7 @@ from pipelines.delta.merge import Target, merge_new_rows, merge_rows
 from pipelines.delta.tables import MARKS_ROWS, create_table, require_columns
 from pipelines.ledger.file_records import FileRecord
 from pipelines.ledger.ledger import Ledger
+from pipelines.load_report import SilverReport
 from pipelines.runtime.run_facts import RunFacts
 from pipelines.silver.counts import FATES, StandingCounts, TypedCounts, count_standing_rows, count_typed_rows
 from pipelines.silver.standing_row import ACCEPTED, IN_BATCH, REPEATED, SUPERSEDED, build_standing_rows
@@ -28,20 +29,6 @@ from pipelines.silver.unread_batch import UnreadBatch, build_versions, read_type
 
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
 GRAIN = ("_file_hash", "_row_number", "rule")
-
-
-@dataclass(frozen=True)
-class SilverReport:
-    """What one load did to one silver table, in rows of the batch."""
-
-    commit: Commit
-    quarantine: Commit
-    rows_accepted: int = 0
-    rows_quarantined: int = 0
-    rows_superseded: int = 0
-    rows_repeated: int = 0
-    rows_warned: int = 0
-    heaviest_key_share: float | None = None
 
 
 def load_silver(lake: Lake, contract: Contract, ledger: Ledger, run: RunFacts) -> SilverReport:

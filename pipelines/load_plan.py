@@ -1,0 +1,66 @@
+"""What a load would do to one table, found out from the landing folder and from the tables' logs, without Spark."""
+
+from dataclasses import dataclass
+
+from conf.contract import Contract
+from pipelines.delta.commit import unchanged
+from pipelines.delta.lake import LakeTables
+from pipelines.landing.listing import LandedFile, list_landed
+from pipelines.ledger.file_records import FileRecord
+from pipelines.load_report import BronzeReport, SilverReport, Stage, TableLoad
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """What is to be loaded into one table.
+
+    Parameters
+    ----------
+    files_seen : files in the landing folder
+    new_files : those whose path, size and modification time the ledger does not have
+    unread_loads : bronze loads that silver has not read
+    doubt : why only a look by Spark can tell whether there is more to do; '' when there is no doubt
+    """
+
+    table: str
+    files_seen: int
+    new_files: tuple[LandedFile, ...]
+    unread_loads: int
+    doubt: str = ""
+
+    def has_work(self, only: Stage | None) -> bool:
+        """Tell whether a load, or one stage of it, would have something to do."""
+        is_bronze_done = only == "silver" or not self.new_files
+        is_silver_done = only == "bronze" or not self.unread_loads
+        return bool(self.doubt) or not (is_bronze_done and is_silver_done)
+
+
+def plan_load(lake: LakeTables, contract: Contract, known: list[FileRecord]) -> LoadPlan:
+    """Compare what landed for a table with what its ledger and the logs of its tables say.
+
+    Parameters
+    ----------
+    known : the ledger's records of the table
+    """
+    name = contract.name
+    if "://" in lake.settings.landing:
+        return LoadPlan(name, 0, (), 0, "the landing folder is not on this machine")
+    landed = list_landed(lake.settings.landing, contract)
+    recorded = {(record.file, record.size, record.modified_ns) for record in known}
+    new = tuple(file for file in landed if (file.name, file.size, file.modified_ns) not in recorded)
+    loads = [record.load for record in known if record.load is not None]
+    silver_cursor = lake.last_commit("silver", name).cursor
+    unread = sum(load > silver_cursor for load in set(loads))
+    if lake.last_commit("bronze", name).cursor > max(loads, default=0):
+        return LoadPlan(name, len(landed), new, unread, "a killed load left rows that the ledger does not know")
+    return LoadPlan(name, len(landed), new, unread)
+
+
+def report_nothing(lake: LakeTables, plan: LoadPlan, only: Stage | None) -> TableLoad:
+    """Return the report on a table for which there was nothing to do."""
+    versions = {layer: lake.version(layer, plan.table) for layer in ("bronze", "silver", "quarantine")}
+    bronze = None if only == "silver" else BronzeReport(unchanged(versions["bronze"]), plan.files_seen)
+    silver = None
+    if only != "bronze":
+        silver = SilverReport(unchanged(versions["silver"]), unchanged(versions["quarantine"]))
+    return TableLoad(plan.table, bronze, silver, unchanged(lake.version("ops", "files")), 0.0)
