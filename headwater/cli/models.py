@@ -156,15 +156,14 @@ def clean_data(context: typer.Context, model: Model, is_json: Json = False) -> N
 
     Example: headwater clean-data late_arrival
     """
-    options, project = read_project(context, model=model)
+    _, project = read_project(context, model=model)
     declared = project.model(model)
     views = tuple(project.service(declared.features).features)
     tables = list(dict.fromkeys((declared.spine.table, declared.label.table, *(view.source for view in views))))
-    from headwater.lake_job import open_for_reading
+    from pipelines.delta.lake import LakeTables
     from pipelines.operations.readiness import find_reasons_not_to_train
 
-    with open_for_reading(options, project, "clean-data") as job:
-        reasons = find_reasons_not_to_train(project, job.lake, tables, views)
+    reasons = find_reasons_not_to_train(project, LakeTables(project.settings), tables, views)
     if is_json:
         print_json({"model": model, "is_clean": not reasons, "reasons": reasons})
     if reasons:
