@@ -107,9 +107,9 @@ def read_last_commit(path: str, name: str, options: Options = None, until: int |
 def walk_commits_back(path: str, options: Options = None, version: int | None = None) -> Iterator[dict[str, Any]]:
     """Yield the commitInfo of each commit, ``version`` in it, from a version back to the oldest that the log keeps."""
     table = open_log(path, options)
-    if table is None:
+    if table is None or (version is not None and version > table.version()):
         return
-    skipped = 0 if version is None else max(table.version() - version, 0)
+    skipped = 0 if version is None else table.version() - version
     seen = skipped  # a table opened as of an older version numbers its history wrongly, so the newest one is asked
     for limit in (skipped + FEW_COMMITS, None):  # mostly the newest commits suffice
         commits = table.history(limit)
