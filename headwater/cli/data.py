@@ -1,13 +1,16 @@
 """The commands about data: validate, load, query, history, trace."""
 
-from typing import Annotated, Any, cast
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
 from conf.errors import ConfigError, UsageError
 from headwater.cli.app import Json, SkipUnchanged, Tables, Wait, app, exit_if_unchanged, read_project
+from headwater.options import Options
 from headwater.output import print_csv, print_json, print_table, say, stderr
 from pipelines.delta.layers import LAYERS
+from pipelines.project.project import Project
 
 GROUP = "Data"
 TABLE_HINT = "write layer.name, as in silver.flights; the layers are " + ", ".join(LAYERS)
@@ -85,25 +88,22 @@ def query(
     context: typer.Context,
     sql: Annotated[str, typer.Argument(help="One SELECT over tables named layer.table.")],
     limit: Annotated[int, typer.Option(help="Rows shown in a table; --json and --csv print all.", min=1)] = 50,
+    engine: Annotated[
+        Literal["local", "spark"], typer.Option(help="spark speaks Spark SQL, and starts Spark.")
+    ] = "local",
     is_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     is_json: Json = False,
 ) -> None:
-    """Answer one SQL query over all layers.
+    """Answer one SQL query over all layers, in this process.
 
     Example: headwater query "select carrier, count(*) from silver.flights group by carrier"
     """
     from pipelines.reading.sql_tables import find_tables
 
-    find_tables(sql)  # text that is not a query is refused before Spark starts
+    find_tables(sql, "spark" if engine == "spark" else "datafusion")  # what is no query is refused before all else
     options, project = read_project(context)
-    from headwater.lake_job import open_for_reading
-    from pipelines.reading.query import build_query
-
-    with open_for_reading(options, project, "query") as job:
-        frame = build_query(job.lake, sql)
-        shown = frame if is_csv or is_json else frame.limit(limit + 1)  # one row more tells whether there are more
-        rows = [tuple(row) for row in shown.collect()]
-        columns = frame.columns
+    wanted = None if is_csv or is_json else limit + 1  # one row more tells whether there are more
+    columns, rows = _ask_spark(options, project, sql, wanted) if engine == "spark" else _ask_here(project, sql, wanted)
     if is_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     elif is_csv:
@@ -112,6 +112,25 @@ def query(
         print_table(columns, rows[:limit])
         if len(rows) > limit:
             stderr.print(f"first {limit} rows; --limit shows more")
+
+
+def _ask_here(project: Project, sql: str, limit: int | None) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
+    from pipelines.delta.lake import LakeTables
+    from pipelines.reading.query import answer_query
+
+    answer = answer_query(LakeTables(project.settings), sql)
+    return answer.columns, answer.rows(limit)
+
+
+def _ask_spark(
+    options: Options, project: Project, sql: str, limit: int | None
+) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
+    from headwater.lake_job import open_for_reading
+    from pipelines.reading.spark_query import build_query
+
+    with open_for_reading(options, project, "query") as job:
+        frame = build_query(job.lake, sql)
+        return frame.columns, [tuple(row) for row in (frame if limit is None else frame.limit(limit)).collect()]
 
 
 @app.command(rich_help_panel=GROUP)

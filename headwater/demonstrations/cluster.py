@@ -9,7 +9,6 @@ from conf.errors import HeadwaterError
 from headwater.demonstrations.afresh import begin_afresh
 from headwater.demonstrations.dag_runs import START_SECONDS, follow_run, one_interval
 from headwater.demonstrations.feeds import delivery_time, land_history
-from headwater.lake_job import open_for_reading
 from headwater.options import Options
 from headwater.output import print_table, stderr
 from headwater.servers.airflow import announce_airflow, make_airflow, running_airflow
@@ -19,7 +18,6 @@ from headwater.servers.cluster import Cluster, running_cluster
 from headwater.servers.in_use import mark_in_use
 from headwater.servers.ports import require_port
 from headwater.servers.wait_for import wait_for
-from pipelines.reading.query import build_query
 
 FIRST_DAY, LAST_DAY = date(2013, 10, 1), date(2013, 10, 31)
 RUNS = "select job, status, outcome, try_number, spread from ops.runs order by started_at"
@@ -49,9 +47,8 @@ def run_cluster_demo(options: Options) -> None:
             killer = Thread(target=_kill_worker, args=(cluster, silver), daemon=True)
             killer.start()
             loaded = follow_run(api, "incremental_load")
-        with open_for_reading(options, options.load(), "query") as job:
-            rows = build_query(job.lake, RUNS)
-            print_table(rows.columns, [tuple(row) for row in rows.collect()])
+        runs = answer_query(LakeTables(settings), RUNS)
+        print_table(runs.columns, runs.rows())
     if loaded.state != "success" or killer.is_alive():
         raise HeadwaterError("the load did not end as it should", f"read the logs in {airflow_home(settings)}/logs")
 

@@ -17,7 +17,7 @@ from headwater.output import print_table, say, stderr, without_empty_columns
 from headwater.reports import print_gold, print_loads, print_score, print_training
 from pipelines.gold.materialize import materialize
 from pipelines.load import load_tables
-from pipelines.reading.query import build_query
+from pipelines.reading.query import answer_query
 from training.scoring.score import score
 from training.train import train
 
@@ -26,10 +26,10 @@ HISTORY_UNTIL = date(2013, 10, 31)
 SCORED_FROM = datetime(2013, 11, 8, tzinfo=UTC)
 AS_OF = datetime(2013, 11, 9, 3, tzinfo=UTC)
 ACCOUNTING = """
-select table_name `table`, count(*) files, count_if(status = 'duplicate') again, sum(rows_in_file) `rows`,
-  sum(rows_accepted) accepted, sum(rows_quarantined) quarantined, sum(rows_superseded) superseded,
-  sum(rows_repeated) repeated,
-  sum(abs(rows_in_file - rows_accepted - rows_quarantined - rows_superseded - rows_repeated)) unaccounted
+select table_name as "table", count(*) as files, count(*) filter (where status = 'duplicate') as again,
+  sum(rows_in_file) as rows, sum(rows_accepted) as accepted, sum(rows_quarantined) as quarantined,
+  sum(rows_superseded) as superseded, sum(rows_repeated) as repeated,
+  sum(abs(rows_in_file - rows_accepted - rows_quarantined - rows_superseded - rows_repeated)) as unaccounted
 from ops.files group by table_name order by table_name"""
 WHERE_TO_LOOK = (
     'headwater --env demo query "select * from gold.late_arrival_scores order by score desc"',
@@ -56,8 +56,8 @@ def run_demo(options: Options) -> None:
         _print_step("scoring the flights of 2013-11-08, before their outcomes come")
         print_score(score(job.on_model(MODEL), since=SCORED_FROM, until=AS_OF, as_of=AS_OF))
         _print_step("every row of every file is accounted for")
-        files = build_query(job.lake, ACCOUNTING)
-        rows = [tuple(row) for row in files.collect()]
+        files = answer_query(job.lake, ACCOUNTING)
+        rows = files.rows()
         print_table(*without_empty_columns(files.columns, rows, kept=("table", "files", "rows", "accepted")))
         stderr.print(f"rows that are not accounted for: {sum(row[-1] for row in rows)}")
     _print_step(f"done in {time.monotonic() - started:.0f} s")

@@ -1,19 +1,20 @@
 """Where the tables of an environment lie, ``<lake>/<layer>/<name>``, what their logs say, and how Spark reads them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
 
 from conf.errors import NotFound
 from conf.settings import Settings, secret_properties
 from conf.spark_properties import spark_properties
 from conf.storage import storage_options
 from pipelines.delta import log
-from pipelines.delta.local import query_table
+from pipelines.delta.local import query_tables
 from pipelines.delta.log import LastCommit, Options
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
 
@@ -63,9 +64,14 @@ class LakeTables:
         """Yield the commits of a table, newest first, from ``version`` back."""
         return log.walk_commits_back(self.path(layer, name), self.options, version)
 
-    def rows(self, layer: str, name: str, sql: str) -> "pa.Table":
-        """Answer a query over one table, which the SQL calls ``rows``, in this process."""
-        return query_table(self.path(layer, name), self.options, sql)
+    def query(self, tables: Collection[tuple[str, str]], sql: str) -> Any:
+        """Answer a query over tables named ``layer.name`` in this process, as a stream of Arrow batches."""
+        return query_tables({table: self.path(*table) for table in tables}, self.options, sql)
+
+    def rows(self, layer: str, name: str, where: str = "true") -> pa.Table:
+        """Read the rows of a small table in this process."""
+        sql = f"SELECT * FROM {layer}.{name} WHERE {where}"  # noqa: S608 (of our own names)
+        return pa.table(self.query([(layer, name)], sql).read_all())
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """Small tables, read and written in this process without Spark, in milliseconds: the ledger and the journals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from deltalake import CommitProperties, QueryBuilder, write_deltalake
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
 
 from conf.instants import as_utc
 from pipelines.delta.commit import Commit, Outcome, Stamp
@@ -15,12 +15,19 @@ from pipelines.delta.log import Options, open_log, table_version
 Record = TypeVar("Record")
 
 
-def query_table(path: str, options: Options, sql: str) -> pa.Table:
-    """Answer a query over one table, which the SQL calls ``rows``; None when there is no table."""
-    table = open_log(path, options)
-    if table is None:
-        raise FileNotFoundError(path)
-    return pa.table(QueryBuilder().register("rows", table).execute(sql).read_all())
+def query_tables(paths: Mapping[tuple[str, str], str], options: Options, sql: str) -> Any:
+    """Answer a query by DataFusion, as a stream of Arrow batches.
+
+    Parameters
+    ----------
+    paths : where each table lies that the query may name, by (layer, name)
+    """
+    engine = QueryBuilder()
+    for layer in sorted({layer for layer, _ in paths}):
+        engine.execute(f"CREATE SCHEMA {layer}")
+    for (layer, name), path in paths.items():
+        engine.register(f"{layer}.{name}", DeltaTable(path, storage_options=dict(options or {})))
+    return engine.execute(sql)
 
 
 def as_records(table: pa.Table, kind: type[Record]) -> list[Record]:

@@ -68,5 +68,5 @@ def read_records(lake: LakeTables, table: str | None = None) -> list[FileRecord]
     """Return the ledger's rows, of one table or of all."""
     if not lake.exists("ops", "files"):
         return []
-    where = "" if table is None else f"WHERE table_name = '{table}'"
-    return as_records(lake.rows("ops", "files", f"SELECT * FROM rows {where}"), FileRecord)  # noqa: S608 (our own name)
+    where = "true" if table is None else f"table_name = '{table}'"
+    return as_records(lake.rows("ops", "files", where), FileRecord)

@@ -74,6 +74,4 @@ def read_journal(lake: LakeTables) -> list[JournalRow]:
     """Return the journal, oldest first."""
     if not lake.exists("ops", "runs"):
         return []
-    return sorted(
-        as_records(lake.rows("ops", "runs", "SELECT * FROM rows"), JournalRow), key=lambda row: row.started_at
-    )
+    return sorted(as_records(lake.rows("ops", "runs"), JournalRow), key=lambda row: row.started_at)

@@ -1,36 +1,74 @@
-"""SQL queries over the tables of all layers, by name: ``silver.orders``, ``gold.order_totals``, ``ops.files``."""
+"""Questions in SQL over the tables of all layers, answered in this process by DataFusion, without Spark.
 
-from pyspark.errors import AnalysisException, ParseException
-from pyspark.sql import DataFrame
+Tables are named by layer: ``silver.orders``, ``gold.order_totals``, ``ops.files``. Only these can be read: the text is
+parsed before it runs, and anything but one SELECT over tables of the lake is refused.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
 
 from conf.errors import NotFound, UsageError, did_you_mean
-from pipelines.delta.lake import Lake
+from pipelines.delta.lake import LakeTables
+from pipelines.delta.layers import LAYERS
 from pipelines.reading.sql_tables import find_tables
-from pipelines.runtime.file_system import list_folders
+
+_NAMES = "tables are named layer.table, as in silver.x; --engine spark speaks Spark SQL"
 
 
-def build_query(lake: Lake, sql: str) -> DataFrame:
-    """Return the result of one SQL query, lazily.
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a query: its columns, and its rows as they come."""
+
+    columns: tuple[str, ...]
+    batches: Iterator[pa.RecordBatch]
+
+    def rows(self, limit: int | None = None) -> list[tuple[Any, ...]]:
+        """Return the first ``limit`` rows, or all."""
+        rows: list[tuple[Any, ...]] = []
+        for batch in self.batches:
+            rows += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            if limit is not None and len(rows) >= limit:
+                return rows[:limit]
+        return rows
+
+
+def answer_query(lake: LakeTables, sql: str) -> Answer:
+    """Answer one SQL query.
 
     Raises
     ------
-    UsageError : when the text is not one query, or names a column that does not exist
+    UsageError : when the text is not one query, or DataFusion refuses it, as for a column that does not exist
     NotFound : when it names a table that does not exist
     """
-    for layer, name in sorted(find_tables(sql)):
-        _register(lake, layer, name)
+    tables = find_tables(sql, "datafusion")
+    for layer, name in sorted(tables):
+        if layer not in LAYERS or not lake.exists(layer, name):
+            hint = did_you_mean(name, _known_tables(lake, layer)) if layer in LAYERS else _NAMES
+            raise NotFound(f"there is no table {layer}.{name}" if layer else f"there is no table {name}", hint)
     try:
-        return lake.spark.sql(sql)
-    except (AnalysisException, ParseException) as error:
-        raise UsageError(str(error).strip().splitlines()[0], "tables are named layer.table, as in silver.x") from None
+        reader = pa.RecordBatchReader.from_stream(lake.query(tables, sql))
+        return Answer(tuple(reader.schema.names), _read(reader))
+    except DeltaError as error:
+        raise _refusal(error) from None
 
 
-def _register(lake: Lake, layer: str, name: str) -> None:
-    """Let Spark know a table of this lake by its name. The name may have meant a table of another lake before."""
-    spark, table, folder = lake.spark, f"{layer}.`{name}`", f"{lake.settings.lake}/{layer}"
-    if not lake.exists(layer, name):
-        raise NotFound(f"there is no table {layer}.{name}", did_you_mean(name, list_folders(spark, folder)))
-    spark.sql(f"CREATE DATABASE IF NOT EXISTS {layer} LOCATION '{folder}'")
-    if spark.catalog.tableExists(table) and spark.catalog.getTable(table).tableType == "EXTERNAL":
-        spark.sql(f"DROP TABLE {table}")  # forgets the name; an external table keeps its files
-    spark.sql(f"CREATE TABLE {table} USING DELTA LOCATION '{lake.path(layer, name)}'")
+def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except (DeltaError, pa.ArrowException, OSError) as error:
+        raise _refusal(error) from None
+
+
+def _refusal(error: Exception) -> UsageError:
+    return UsageError(str(error).strip().splitlines()[0], _NAMES)
+
+
+def _known_tables(lake: LakeTables, layer: str) -> list[str]:
+    """Return the names of a layer's tables; none where the lake is not on this machine."""
+    folder = Path(lake.settings.lake) / layer
+    return sorted(path.name for path in folder.iterdir()) if "://" not in lake.settings.lake and folder.is_dir() else []
