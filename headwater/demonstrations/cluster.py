@@ -18,6 +18,8 @@ from headwater.servers.cluster import Cluster, running_cluster
 from headwater.servers.in_use import mark_in_use
 from headwater.servers.ports import require_port
 from headwater.servers.wait_for import wait_for
+from pipelines.delta.lake import LakeTables
+from pipelines.reading.query import answer_query
 
 FIRST_DAY, LAST_DAY = date(2013, 10, 1), date(2013, 10, 31)
 RUNS = "select job, status, outcome, try_number, spread from ops.runs order by started_at"

@@ -52,7 +52,7 @@ def test_a_killed_jvm_is_one_more_try_of_its_task_alone_whatever_overlaps(
     """The JVM of the scheduled run's silver is killed; a backfill and a run by hand join before it is tried again."""
     tables = airflow.project.tables
     victim = airflow.driver("load", "--only=silver")
-    bronze = {path.name: table_version(spark, str(path)) for path in (tables / "bronze").iterdir()}
+    bronze = {path.name: table_version(str(path)) for path in (tables / "bronze").iterdir()}
     driver = _driver(victim)
     kill_when(tables / "silver" / "readings", "*.parquet", victim)
     _, alive = psutil.wait_procs([driver], timeout=5)
@@ -71,9 +71,9 @@ def test_a_killed_jvm_is_one_more_try_of_its_task_alone_whatever_overlaps(
     assert {(tasks["bronze"][0], tasks["silver"][0]) for tasks in states.values()} == {("success", "success")}
     # Whichever of the three came first changed gold.
     assert sorted(str(tasks["gold"][0]) for tasks in states.values()) == ["skipped", "skipped", "success"]
-    assert {path.name: table_version(spark, str(path)) for path in (tables / "bronze").iterdir()} == bronze
+    assert {path.name: table_version(str(path)) for path in (tables / "bronze").iterdir()} == bronze
     for table in ("readings", "outages", "slots"):
-        assert table_version(spark, str(tables / "silver" / table)) == 1, "loaded twice"
+        assert table_version(str(tables / "silver" / table)) == 1, "loaded twice"
     assert final(spark, airflow.project) == in_order[5]
 
 
