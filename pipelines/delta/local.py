@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime
 from typing import Any, TypeVar
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
 
-from conf.instants import as_utc
+from conf.instants import micros_to_instant
 from pipelines.delta.commit import Commit, Outcome, Stamp
 from pipelines.delta.log import Options, open_log, table_version
 
@@ -33,7 +32,7 @@ def query_tables(paths: Mapping[tuple[str, str], str], options: Options, sql: st
 def as_records(table: pa.Table, kind: type[Record]) -> list[Record]:
     """Turn rows into objects of a dataclass whose fields are named like the columns; timestamps are UTC."""
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    columns = [[_with_zone(value) for value in table.column(name).to_pylist()] for name in names]
+    columns = [to_python(table.column(name)) for name in names]
     return [kind(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
 
 
@@ -63,5 +62,10 @@ def _commit_properties(stamp: Stamp) -> CommitProperties:
     return CommitProperties(custom_metadata={"userMetadata": stamp.metadata})
 
 
-def _with_zone(value: Any) -> Any:
-    return as_utc(value) if isinstance(value, datetime) else value
+def to_python(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Return the values of a column; timestamps are UTC. (Arrow itself would import pandas for them.)"""
+    if not pa.types.is_timestamp(column.type):
+        values: list[Any] = column.to_pylist()
+        return values
+    micros = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).to_pylist()
+    return [None if value is None else micros_to_instant(value) for value in micros]

@@ -15,6 +15,7 @@ from deltalake.exceptions import DeltaError
 from conf.errors import NotFound, UsageError, did_you_mean
 from pipelines.delta.lake import LakeTables
 from pipelines.delta.layers import LAYERS
+from pipelines.delta.local import to_python
 from pipelines.reading.sql_tables import find_tables
 
 _NAMES = "tables are named layer.table, as in silver.x; --engine spark speaks Spark SQL"
@@ -31,7 +32,7 @@ class Answer:
         """Return the first ``limit`` rows, or all."""
         rows: list[tuple[Any, ...]] = []
         for batch in self.batches:
-            rows += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            rows += zip(*map(to_python, batch.columns), strict=True)
             if limit is not None and len(rows) >= limit:
                 return rows[:limit]
         return rows
