@@ -71,7 +71,7 @@ class LakeTables:
     def rows(self, layer: str, name: str, where: str = "true") -> pa.Table:
         """Read the rows of a small table in this process."""
         sql = f"SELECT * FROM {layer}.{name} WHERE {where}"  # noqa: S608 (of our own names)
-        return pa.table(self.query([(layer, name)], sql).read_all())
+        return pa.RecordBatchReader.from_stream(self.query([(layer, name)], sql)).read_all()
 
 
 @dataclass(frozen=True)
