@@ -9,7 +9,9 @@ from headwater.output import print_line, print_table, stderr, without_empty_colu
 from pipelines.delta.commit import Commit, combine_outcomes
 
 if TYPE_CHECKING:
-    from pipelines.gold.plan import GoldReport
+    from features.definitions import FeatureView
+    from pipelines.gold.plan import GoldReport, ViewPlan
+    from pipelines.load_plan import LoadPlan
     from pipelines.load_report import TableLoad
     from pipelines.operations.maintenance import Compaction
     from training.registry.promote import PromoteReport
@@ -36,6 +38,39 @@ class RetrainReport:
 
     decision: "Decision"
     training: "TrainReport | None"
+
+
+def plan_json(
+    loads: Sequence["LoadPlan"], views: Sequence["ViewPlan"], waiting: Sequence["FeatureView"]
+) -> dict[str, Any]:
+    """Return what a load and a materialization would do; ``waiting`` are views whose source has never been loaded."""
+    tables = {
+        plan.table: {
+            "files_seen": plan.files_seen, "files_new": len(plan.new_files), "bytes_new": plan.bytes_new,
+            "unread_loads": plan.unread_loads, "reason": plan.reason,
+        }
+        for plan in loads
+    }  # fmt: skip
+    materialized = {
+        plan.view.name: {
+            "cursor": plan.cursor, "source_version": plan.source_version, "complete_through": plan.previous,
+            "through": plan.through, "reason": plan.reason,
+        }
+        for plan in views
+    }  # fmt: skip
+    materialized |= {view.name: {"reason": f"silver.{view.source} has never been loaded"} for view in waiting}
+    return {"load": tables, "materialize": materialized}
+
+
+def print_plan(loads: Sequence["LoadPlan"], views: Sequence["ViewPlan"], waiting: Sequence["FeatureView"]) -> None:
+    """Print one row for each table and each view: what is to be done, and why."""
+    files = [
+        (p.table, p.files_seen, len(p.new_files), f"{p.bytes_new / 1e6:.1f}", p.reason or "nothing") for p in loads
+    ]
+    print_table(("table", "files", "new", "MB", "to load"), files)
+    rows = [(plan.view.name, f"{plan.through:%Y-%m-%d %H:%M}", plan.reason or "nothing") for plan in views]
+    rows += [(view.name, "", f"silver.{view.source} has never been loaded") for view in waiting]
+    print_table(("view", "through", "to materialize"), rows)
 
 
 def load_json(loads: Sequence["TableLoad"]) -> dict[str, Any]:

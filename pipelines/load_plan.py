@@ -1,12 +1,14 @@
 """What a load would do to one table, found out from the landing folder and from the tables' logs, without Spark."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conf.contract import Contract
 from pipelines.delta.commit import unchanged
 from pipelines.delta.lake import LakeTables
 from pipelines.landing.listing import LandedFile, list_landed
-from pipelines.ledger.file_records import FileRecord
+from pipelines.ledger.file_records import FileRecord, read_records
 from pipelines.load_report import BronzeReport, SilverReport, Stage, TableLoad
 
 
@@ -27,6 +29,18 @@ class LoadPlan:
     new_files: tuple[LandedFile, ...]
     unread_loads: int
     doubt: str = ""
+
+    @property
+    def bytes_new(self) -> int:
+        return sum(file.size for file in self.new_files)
+
+    @property
+    def reason(self) -> str:
+        """Why there is something to do, in words; '' when there is nothing."""
+        reasons = [self.doubt] if self.doubt else []
+        reasons += [f"{len(self.new_files)} new or changed files"] if self.new_files else []
+        reasons += [f"silver has not read {self.unread_loads} loads of bronze"] if self.unread_loads else []
+        return "; ".join(reasons)
 
     def has_work(self, only: Stage | None) -> bool:
         """Tell whether a load, or one stage of it, would have something to do."""
@@ -54,6 +68,14 @@ def plan_load(lake: LakeTables, contract: Contract, known: list[FileRecord]) -> 
     if lake.last_commit("bronze", name).cursor > max(loads, default=0):
         return LoadPlan(name, len(landed), new, unread, "a killed load left rows that the ledger does not know")
     return LoadPlan(name, len(landed), new, unread)
+
+
+def plan_loads(lake: LakeTables, contracts: Sequence[Contract]) -> list[LoadPlan]:
+    """Plan the load of several tables; the ledger is read once."""
+    known: dict[str, list[FileRecord]] = defaultdict(list)
+    for record in read_records(lake):
+        known[record.table_name].append(record)
+    return [plan_load(lake, contract, known[contract.name]) for contract in contracts]
 
 
 def report_nothing(lake: LakeTables, plan: LoadPlan, only: Stage | None) -> TableLoad:

@@ -60,13 +60,11 @@ def load(
     from headwater import reports
     from pipelines.delta.commit import Outcome, combine_outcomes
     from pipelines.delta.lake import LakeTables
-    from pipelines.ledger.file_records import read_records
-    from pipelines.load_plan import plan_load, report_nothing
+    from pipelines.load_plan import plan_loads, report_nothing
     from pipelines.load_report import Stage
 
     stage, tables_now = cast(Stage | None, only), LakeTables(project.settings)
-    known = read_records(tables_now)
-    plans = [plan_load(tables_now, c, [record for record in known if record.table_name == c.name]) for c in contracts]
+    plans = plan_loads(tables_now, contracts)
     if not any(plan.has_work(stage) for plan in plans):
         loads = [report_nothing(tables_now, plan, stage) for plan in plans]
         print_json(reports.load_json(loads)) if is_json else reports.print_loads(loads)
@@ -81,6 +79,33 @@ def load(
         job.outcome = combine_outcomes([done.outcome for done in loads])
     print_json(reports.load_json(loads)) if is_json else reports.print_loads(loads)
     exit_if_unchanged(job.outcome, skip_unchanged)
+
+
+@app.command(rich_help_panel=GROUP)
+def plan(context: typer.Context, skip_unchanged: SkipUnchanged = False, is_json: Json = False) -> None:
+    """Say what `load` and `materialize` would do now, and why. Nothing is started, read in full, or written.
+
+    Example: headwater plan --json
+    """
+    _, project = read_project(context)
+    from headwater import reports
+    from pipelines.delta.commit import Outcome
+    from pipelines.delta.lake import LakeTables
+    from pipelines.gold.plan import plan_views
+    from pipelines.load_plan import plan_loads
+
+    lake = LakeTables(project.settings)
+    loads = plan_loads(lake, [project.contracts[name] for name in sorted(project.contracts)])
+    views = [project.views[name] for name in sorted(project.views)]
+    loaded = [view for view in views if lake.exists("silver", view.source)]
+    planned = plan_views(project, lake, loaded, None)
+    waiting = [view for view in views if view not in loaded]
+    if is_json:
+        print_json(reports.plan_json(loads, planned, waiting))
+    else:
+        reports.print_plan(loads, planned, waiting)
+    has_work = any(load.has_work(None) for load in loads) or not all(view.is_done for view in planned)
+    exit_if_unchanged(Outcome.APPLIED if has_work else Outcome.UNCHANGED, skip_unchanged)
 
 
 @app.command(rich_help_panel=GROUP)

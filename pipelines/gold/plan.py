@@ -6,7 +6,7 @@ from datetime import datetime
 
 from conf.contract import Contract
 from conf.errors import NotFound
-from conf.instants import parse_instant
+from conf.instants import format_instant, parse_instant
 from features.definitions import FeatureView
 from features.fingerprint import fingerprint
 from pipelines.delta.commit import Commit, unchanged
@@ -65,6 +65,17 @@ class ViewPlan:
     def is_done(self) -> bool:
         """Whether there is nothing to do: all changes are read, and the table is complete through the instant."""
         return self.is_same_meaning and self.cursor >= self.changed_version and self.previous == self.through
+
+    @property
+    def reason(self) -> str:
+        """Why there is something to do, in words; '' when there is nothing."""
+        if not self.has_table:
+            return "it has never been made"
+        if not self.is_same_meaning:
+            return "its definition changed, or its source is another table: it is made anew"
+        if self.cursor < self.changed_version:
+            return f"silver.{self.view.source} changed since version {self.cursor}"
+        return "" if self.is_done else f"time went on since {format_instant(self.previous or self.through)}"
 
     @property
     def grain(self) -> tuple[str, ...]:

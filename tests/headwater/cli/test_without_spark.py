@@ -77,7 +77,12 @@ def test_nothing_to_do_costs_no_spark_and_changes_nothing(small: SmallLake) -> N
     for code, done, _ in ask(small, *commands):
         assert (code, done["outcome"]) == (0, "UNCHANGED")
         assert all(table["version_before"] == table["version_after"] for table in done["tables"].values())
-    assert [code for code, *_ in ask(small, ["load", "--skip-unchanged", "--json"], ["materialize", "--skip-unchanged", "--json"])] == [
+    assert [
+        code
+        for code, *_ in ask(
+            small, ["load", "--skip-unchanged", "--json"], ["materialize", "--skip-unchanged", "--json"]
+        )
+    ] == [
         99,
         99,
     ]
