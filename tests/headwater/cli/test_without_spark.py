@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from conf.settings import ROOT, child_environment
 from pipelines.gold.materialize import materialize
-from tests.projects.small_lake import RUN, SmallLake, make_lake
+from tests.projects.small_lake import ORDERS, RUN, SmallLake, make_lake, make_project
 
 HEAVY = ["pyspark", "mlflow", "pandas", "sklearn", "training"]
 SCRIPT = """
@@ -77,16 +78,20 @@ def test_nothing_to_do_costs_no_spark_and_changes_nothing(small: SmallLake) -> N
     for code, done, _ in ask(small, *commands):
         assert (code, done["outcome"]) == (0, "UNCHANGED")
         assert all(table["version_before"] == table["version_after"] for table in done["tables"].values())
-    assert [
-        code
-        for code, *_ in ask(
-            small, ["load", "--skip-unchanged", "--json"], ["materialize", "--skip-unchanged", "--json"]
-        )
-    ] == [
-        99,
-        99,
-    ]
+    skipped = [["load", "--skip-unchanged", "--json"], ["materialize", "--skip-unchanged", "--json"]]
+    assert [code for code, *_ in ask(small, *skipped)] == [99, 99]
     assert small.versions() == before
+
+
+def test_the_plan_says_what_there_is_to_do_and_why(small: SmallLake, tmp_path: Path) -> None:
+    ((code, nothing, _),) = ask(small, ["plan", "--skip-unchanged", "--json"])
+    assert (code, nothing["load"]["orders"]["reason"], nothing["materialize"]["sales"]["reason"]) == (99, "", "")
+    other = SmallLake(make_project(tmp_path, {"orders": ORDERS}, DEFINITIONS), small.lake)
+    other.orders("2024-01-03T00-00", "1,north,9.5,2024-01-01T10:00:00Z,1")
+    ((code, planned, _),) = ask(other, ["plan", "--skip-unchanged", "--json"])
+    table, view = planned["load"]["orders"], planned["materialize"]["sales"]
+    assert (code, table["files_seen"], table["files_new"]) == (0, 1, 1)
+    assert (table["reason"], view["reason"]) == ("1 new or changed files", "silver.orders has never been loaded")
 
 
 REFUSED = {
