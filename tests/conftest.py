@@ -12,6 +12,16 @@ from pipelines.runtime.session import close_session, open_session
 prepare_libraries()  # before any test imports MLflow
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with the most minutes first, so that no process begins a long one when the other is done."""
+    items.sort(key=_minutes, reverse=True)
+
+
+def _minutes(item: pytest.Item) -> int:
+    mark = item.get_closest_marker("long")
+    return 0 if mark is None else mark.kwargs["minutes"]
+
+
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     base = tmp_path_factory.mktemp("lake")

@@ -1,14 +1,18 @@
 """Parses the DAGs as Airflow's processor does, in a process of its own, and prints what a test wants to know."""
 
 import json
+import os
 import sys
 import time
+from copy import copy
 
 import airflow.sdk  # noqa: F401 (what is loaded before the clock starts)
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk.exceptions import AirflowException
 
 
 def main() -> None:
+    os.environ.pop("AIRFLOW_CONN_SPARK_DEFAULT", None)
     loaded = set(sys.modules)
     started = time.process_time()
     from dags import incremental_load, maintenance, retrain
@@ -32,7 +36,7 @@ def main() -> None:
                         "is_spark_submit": isinstance(task, SparkSubmitOperator),
                         "words": task.application_args,
                         "application": task.application,
-                        "conn_id": task._conn_id,
+                        "without_connection": end_of(task),
                         "pool": task.pool,
                         "retries": task.retries,
                         "timeout": task.execution_timeout.total_seconds(),
@@ -49,8 +53,29 @@ def main() -> None:
             }
             for dag_id, dag in dags.items()
         },
+        "ends": ends_by_exit_code(dags["maintenance"].get_task("maintain")),
     }
     sys.stdout.write(json.dumps(document))
+
+
+def end_of(task: SparkSubmitOperator) -> str:
+    """Run a task and return how it ended."""
+    try:
+        task.execute({})
+    except AirflowException as error:
+        return f"{type(error).__name__}: {error}"
+    return "done"
+
+
+def ends_by_exit_code(task: SparkSubmitOperator) -> dict[str, str]:
+    """Let the task run a command for each exit code, and return how it ended."""
+    os.environ["AIRFLOW_CONN_SPARK_DEFAULT"] = json.dumps({"conn_type": "spark", "host": "local[1]"})
+    ends = {}
+    for code in ("0", "1", "2", "99", "-9"):
+        one = copy(task)  # a task keeps what it has once submitted
+        one.application_args = [code]
+        ends[code] = end_of(one)
+    return ends
 
 
 if __name__ == "__main__":

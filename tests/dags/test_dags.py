@@ -1,7 +1,7 @@
 """The DAGs as they are parsed: what they import, how long it takes, what every task promises."""
 
-import ast
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from conf.settings import ROOT, child_environment, load_settings
+from conf.settings import EXIT_CODE_FILE, ROOT, child_environment, load_settings, record_exit_code
 from headwater.cli.main import run
 from headwater.servers.airflow_home import airflow_environment, airflow_home, password, prepare_airflow
 from pipelines.delta.tables import read_table
@@ -29,11 +29,27 @@ CHAINS = {
 }
 
 
+SPARK_SUBMIT = """#!{python}
+import os, sys
+from conf.settings import record_exit_code
+code = int(sys.argv[-1])
+if code < 0:
+    os.kill(os.getpid(), -code)
+record_exit_code(code)
+sys.exit(code)
+"""
+
+
 def parse(folder: Path, home: Path) -> dict[str, Any]:
-    """Parse the DAGs of a project."""
+    """Parse the DAGs of a project. In place of spark-submit a script ends as its last argument says."""
+    script = home / "spark-submit"
+    home.mkdir(exist_ok=True)
+    script.write_text(SPARK_SUBMIT.format(python=sys.executable), encoding="utf-8")
+    script.chmod(0o755)
     environment = child_environment(
-        AIRFLOW_HOME=str(home), HEADWATER_PROJECT=str(folder), HEADWATER_ENV="local", PYTHONPATH=str(ROOT)
-    )
+        AIRFLOW_HOME=str(home), HEADWATER_PROJECT=str(folder), HEADWATER_ENV="local", PYTHONPATH=str(ROOT),
+        PATH=os.pathsep.join([str(home), os.environ["PATH"]]),
+    )  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "tests.dags.dag_facts"],
         env=environment,
@@ -77,7 +93,8 @@ def test_every_task_promises_the_same(parsed: dict[str, Any]) -> None:
         for task in dag["tasks"].values():
             assert task["is_spark_submit"]
             assert task["application"] == str(ROOT / "headwater" / "submit" / "job.py")
-            assert (task["conn_id"], task["pool"], task["owner"]) == ("spark_default", "headwater_writer", "headwater")
+            assert (task["pool"], task["owner"]) == ("headwater_writer", "headwater")
+            assert "there is no connection spark_default" in task["without_connection"]
             assert (task["retries"], task["is_backing_off"], task["timeout"]) == (2, True, 6 * 3600)
             assert task["has_callback"]
             assert not task["pushes_xcom"]
@@ -106,11 +123,25 @@ def test_two_models_have_a_task_and_a_dag_each(project: EnergyProject, tmp_path:
     assert {"score_need", "score_usage"} <= set(dags["incremental_load"]["tasks"])
 
 
-def test_the_subclass_stays_small() -> None:
-    source = (ROOT / "dags" / "submit.py").read_text(encoding="utf-8")
-    (subclass,) = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
-    assert subclass.end_lineno is not None
-    assert subclass.end_lineno - subclass.lineno < 40
+def test_the_exit_code_decides_how_a_task_ends(parsed: dict[str, Any]) -> None:
+    """Exit code -9 is a process that was killed before it could record anything."""
+    assert {code: end.partition(":")[0] for code, end in parsed["ends"].items()} == {
+        "0": "done", "1": "AirflowException", "2": "AirflowFailException", "99": "AirflowSkipException",
+        "-9": "AirflowException",
+    }  # fmt: skip
+
+
+def test_an_exit_code_is_recorded_only_where_a_task_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(EXIT_CODE_FILE, raising=False)
+    record_exit_code(2)
+    monkeypatch.setenv(EXIT_CODE_FILE, str(tmp_path / "on-another-machine" / "exit-code"))
+    record_exit_code(2)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv(EXIT_CODE_FILE, str(tmp_path / "exit-code"))
+    record_exit_code(99)
+    assert (tmp_path / "exit-code").read_text(encoding="ascii") == "99"
 
 
 RUN_DAG = """
@@ -161,14 +192,13 @@ def test_maintenance_runs_and_its_report_ends_the_log(
     assert tuple(row) == ("maintain", "DONE", "UNCHANGED", "maintenance", "maintain", 1)
 
 
-def test_a_bad_newest_delivery_trains_nothing(
-    spark: SparkSession, project: EnergyProject, home: dict[str, str]
-) -> None:
+def test_a_bad_newest_delivery_trains_nothing(spark: SparkSession, home: dict[str, str], tmp_path: Path) -> None:
+    project = make_energy(tmp_path / "energy", days=0)
     bad = project.landing / "field" / "outages" / "2024-03-04" / "notes.csv"
     bad.parent.mkdir(parents=True)
     bad.write_text("town;began\nhill;never\n", encoding="utf-8")
     assert run(["load", "outages", "--project", str(project.folder)]) == 0
-    ended, log = run_dag(home, "retrain")
+    ended, log = run_dag(home | {"HEADWATER_PROJECT": str(project.folder)}, "retrain")
     assert ended["state"] == "failed"
     states = {task: state for task, (state, _) in ended["tasks"].items()}
     assert states == {

@@ -32,6 +32,7 @@ def outcomes(answer: dict[str, Any]) -> set[str]:
 
 
 def test_the_whole_loop(energy: EnergyProject, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(capsys, energy, "validate") == {"ok": True, "problems": []}
     loaded = ask(capsys, energy, "load")
     readings = loaded["tables"]["silver.readings"]
     assert (readings["rows_accepted"], readings["rows_superseded"]) == (3 * 120, 9)
@@ -77,10 +78,6 @@ def test_queries_only(energy: EnergyProject, capsys: pytest.CaptureFixture[str])
     assert ask(capsys, energy, "query", sql) == [{"bad": 0}]
     for sql in ("drop table silver.readings", "select * from nowhere.x", "insert into silver.readings select 1"):
         ask(capsys, energy, "query", sql, code=2)
-
-
-def test_the_project_is_valid(energy: EnergyProject, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ask(capsys, energy, "validate") == {"ok": True, "problems": []}
 
 
 def test_every_mistake_at_once(tmp_path: Path, spark: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:

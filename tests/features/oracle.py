@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
+
+from conf.durations import to_micros
+from features.definitions import FeatureView
 
 Entity = tuple[Any, ...]
 Gold = dict[tuple[Entity, int], tuple[Any, ...]]
@@ -50,6 +53,11 @@ class Spec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "windows", sorted({window for _, _, window in self.aggregations}))
+
+    @classmethod
+    def of(cls, view: FeatureView) -> Self:
+        parts = [(a.column, a.function, to_micros(window)) for a in view.aggregations for window in a.durations]
+        return cls(view.hop_micros, view.available_after_micros, parts, view.fields, view.ttl_micros)
 
 
 def stand(deliveries: Iterable[Delivery]) -> dict[int, Row]:

@@ -96,14 +96,6 @@ def test_a_latest_value_expires_when_it_is_older_than_ttl(spark: SparkSession, w
     assert [r["weather__wind"] for r in joined.collect()] == [9.5, None]
 
 
-def test_times_are_of_the_point_asked_and_of_the_row_that_answers(spark: SparkSession, delays: DataFrame) -> None:
-    asked = spine(spark, (1, "UA", None, on(20, 1)), (2, "ZZ", None, on(20, 1)), (3, None, None, on(20, 1)))
-    joined = join_as_of(asked, [(DELAYS, delays)], us(END), with_times=True, bounds=(us(on(20, 1)), us(on(20, 1))))
-    names = ("feature_at", "available_at", "changed_at")
-    found = [tuple(r[f"delays__{n}"] and r[f"delays__{n}"].day for n in names) for r in joined.orderBy("id").collect()]
-    assert found == [(19, 19, 4), (19, 19, None), (None, None, None)]
-
-
 def test_keys_must_be_there_and_of_the_same_type(spark: SparkSession, delays: DataFrame) -> None:
     good = spine(spark, (1, "UA", None, on(2)))
     number = good.withColumn("carrier", F.lit(7))

@@ -124,8 +124,3 @@ def test_the_event_time_counts_wherever_it_is_said() -> None:
     assert of(replace(VIEW, event_at="seen_at")) == of(event_at="seen_at")
     lagging = {"known_at": {"after_event": "1h"}}
     assert of(replace(VIEW, event_at="seen_at"), **lagging) != of(event_at="seen_at", **lagging)
-
-
-def test_a_fingerprint_is_sha256_in_hex() -> None:
-    assert len(of()) == 64
-    assert int(of(), 16) > 0

@@ -81,13 +81,6 @@ def naive(day: int, hour: int = 0) -> datetime:
     return on(day, hour).replace(tzinfo=None)
 
 
-def test_through_is_the_last_time_of_use_that_stands(spark: SparkSession) -> None:
-    view = delays("count")
-    made = events(silver(spark, row(1, "UA", on(1), 1)), view)
-    at, before = (build_rows(made, view, us(3, 12) - beside).count() for beside in (0, 1))
-    assert (at, before) == (2, 1)
-
-
 def test_results_have_one_type_whatever_the_width_of_the_column(spark: SparkSession) -> None:
     wanted = [(c, f) for c in ("n", "big", "x", "d") for f in ("sum", "mean", "min")] + [("carrier", "max")]
     view = FeatureView("v", CARRIER, "flights", [Aggregation(c, f, ["1d"]) for c, f in wanted])
@@ -181,29 +174,10 @@ def test_spans_hold_both_ends_merge_and_end_at_the_previous_through(spark: Spark
     assert (bounds.first_us, bounds.last_us) == (us(2), us(24))
 
 
-def test_the_span_of_a_latest_value_has_no_end(spark: SparkSession) -> None:
-    frame = silver(spark, row(1, "UA", on(3), 1), row(2, "UA", on(5), 1), row(3, "DL", on(12), 1))
-    spans = build_spans(events(frame, newest()), newest(), us(10), us(10))
-    assert spans_of(spans) == [("UA", us(4), us(10))]
-    assert not spans.has_fresh
-    bounds = bounds_of(newest(), spans, us(4), us(10))
-    assert bounds is not None
-    assert (bounds.event_lo_us, bounds.event_hi_us) == (None, us(10))
-
-
 def test_nothing_changed_and_no_time_passed_is_nothing_to_read(spark: SparkSession) -> None:
     for view in (delays("count"), newest()):
         spans = build_spans(events(silver(spark), view), view, us(10), us(10) + DAY // 2 - 1)
         assert bounds_of(view, spans, *build_extent(spans).collect()[0]) is None
-
-
-def test_stored_rows_in_spans_are_those_between_both_ends(spark: SparkSession) -> None:
-    for view in (delays("count"), newest()):
-        spans = build_spans(events(silver(spark, row(1, "UA", on(3), 1)), view), view, us(6, 12), us(6, 12))
-        points = [("UA", on(day)) for day in (3, 4, 6, 7)] + [("DL", on(4))]
-        stored = spark.createDataFrame(points, "carrier string, feature_at timestamp")
-        found = sorted(r["feature_at"].day for r in in_spans(stored, spans, view).collect())
-        assert found == [4, 6]
 
 
 def test_through_never_goes_back(spark: SparkSession) -> None:
@@ -232,14 +206,3 @@ def test_building_starts_no_job(spark: SparkSession) -> None:
     with counted(spark) as running:
         joined.select(F.count("*")).collect()
     assert running.jobs > 0
-
-
-def test_the_row_at_which_a_window_empties_is_made_from_what_the_bounds_read(spark: SparkSession) -> None:
-    view = delays("count")
-    frame = silver(spark, row(1, "UA", on(1), 1))
-    spans = build_spans(events(silver(spark), view), view, us(3, 12), us(4, 12))
-    bounds = bounds_of(view, spans, None, None)
-    assert bounds is not None
-    read = frame.where(F.unix_micros("at").between(bounds.event_lo_us, bounds.event_hi_us - 1))
-    found = build_rows(events(read, view), view, us(4, 12), spans).collect()
-    assert [tuple(r) for r in found] == [("UA", naive(4), naive(4, 12), 0, 0)]

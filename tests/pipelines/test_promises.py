@@ -119,10 +119,10 @@ def test_files_are_parsed_by_two_tasks_at_once(spark: SparkSession, tmp_path: Pa
     (parsing,) = [stage for stage in stages if "MapInArrow" in draw(store.operationGraphForStage(stage))]
     tasks = convert(store.taskList(parsing, 0, 1000))
     assert [task.taskMetrics().get().outputMetrics().recordsWritten() for task in tasks] == [20_000, 20_000]
-    (_, first_end), (second_start, _) = sorted(
-        (task.launchTime().getTime(), task.launchTime().getTime() + int(task.duration().get())) for task in tasks
-    )
-    assert second_start < first_end
+    first, second = sorted(tasks, key=lambda task: int(task.launchTime().getTime()))
+    waited = second.launchTime().getTime() - first.launchTime().getTime()
+    # One task after another overlaps by milliseconds too: Spark notes the end of a task after it has started the next.
+    assert waited < first.duration().get() / 2
 
 
 def test_a_second_writer_is_told_who_writes(spark: SparkSession, tmp_path: Path) -> None:

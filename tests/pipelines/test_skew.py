@@ -12,9 +12,10 @@ from features.definitions import Aggregation, Entity, FeatureView
 from features.spark.as_of import join_as_of
 from features.spark.events import build_events
 from features.spark.feature_rows import build_rows
+from pipelines.runtime.session import temporary_confs
 from tests.pipelines.spark_counters import Counted, counted
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(minutes=2)
 ROWS = 1_000_000
 ENTITIES = 500
 DAYS = 60
@@ -35,15 +36,8 @@ NEWEST = FeatureView("newest", THING, "things", fields=("n",), hop="1m")
 def spread(spark: SparkSession) -> Iterator[SparkSession]:
     """Eight tasks a stage, none merged away, so that one that reads half of the rows stands out."""
     settings = {"spark.sql.shuffle.partitions": "8", "spark.sql.adaptive.coalescePartitions.enabled": "false"}
-    before = {name: spark.conf.get(name, None) for name in settings}
-    for name, value in settings.items():
-        spark.conf.set(name, value)
-    yield spark
-    for name, old in before.items():
-        if old is None:
-            spark.conf.unset(name)
-        else:
-            spark.conf.set(name, old)
+    with temporary_confs(spark, settings):
+        yield spark
 
 
 def silver(spark: SparkSession, days: int) -> DataFrame:

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,14 @@ class EnergyProject:
         land_readings(self.landing, 0, 24 * days)
         land_outages(self.landing, 0, days)
         land_slots(self.landing, 0, days + 2)
+
+    def copy(self, folder: Path) -> "EnergyProject":
+        """Copy the project and its lake. MLflow keeps full paths in its store; in the copy they name the copied files."""
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(self.store.name))
+        copied = EnergyProject(folder)
+        with closing(sqlite3.connect(self.store)) as old, closing(sqlite3.connect(copied.store)) as new:
+            new.executescript("\n".join(old.iterdump()).replace(str(self.folder), str(folder)))
+        return copied
 
     def command(self, *words: str) -> list[str]:
         return [*HEADWATER, "--project", str(self.folder), *words]

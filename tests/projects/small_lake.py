@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from pipelines.delta.lake import Lake
 from pipelines.load import TableLoad, load_tables
@@ -29,6 +30,13 @@ ORDERS: dict[str, Any] = {
     ],
 }
 HEADER = "id,shop,amount,ordered,version"
+
+SALES = """
+from features import Aggregation, Entity, FeatureService, FeatureView
+
+sales = FeatureView("sales", Entity("shop", ["shop"]), "orders", [Aggregation("amount_eur", "sum", ["1d", "3d"])])
+inputs = FeatureService("inputs", [sales])
+"""
 
 
 @dataclass(frozen=True)
@@ -89,3 +97,14 @@ def accounting(small: SmallLake, table: str = "orders") -> dict[str, Sequence[An
     counts = [f"rows_{what}" for what in ("in_file", "accepted", "quarantined", "superseded", "repeated")]
     found = small.lake.read("ops", "files").where(f"table_name = '{table}'").select("file", "status", *counts).collect()
     return {row[0]: tuple(row)[1:] for row in found}
+
+
+def feature_rows(gold: DataFrame) -> dict[tuple[Any, int], tuple[Any, ...]]:
+    """Return the values of a feature table by (entity, feature_at in µs). The entity has two join keys."""
+    found: dict[tuple[Any, int], tuple[Any, ...]] = {}
+    times = {name: F.unix_micros(name) for name in gold.columns if name.endswith("_at")}
+    rows = gold.withColumns(times).collect()
+    for one, two, point, _, *values in rows:
+        assert found.setdefault(((one, two), point), tuple(values)) == tuple(values), "two rows of one grain"
+    assert len({row["available_at"] - row["feature_at"] for row in rows}) <= 1
+    return found

@@ -19,7 +19,7 @@ from training.registry.predictions import input_kinds
 from training.registry.tracking import open_tracking
 from training.registry.versions import find_champion
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(minutes=6)
 DAY = timedelta(days=1)
 UNCLOSED = "rows_in_file <> rows_accepted + rows_quarantined + rows_superseded + rows_repeated"
 
@@ -66,7 +66,8 @@ def test_rows_are_accounted_for(ask: Any, demo: Path) -> None:
                     key = ("year", "month", "day", "carrier", "flight", "origin")
                     landed.add(tuple(row[name] for name in key))
     assert ask("query", "select count(*) n from silver.flights") == [{"n": len(landed)}]
-    assert ask("query", "select count(distinct _file_hash, _row_number) n from quarantine.flights") == [{"n": 3}]
+    refused = "select distinct _file_hash, _row_number from quarantine.flights"
+    assert ask("query", f"select count(*) n from ({refused})") == [{"n": 3}]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from headwater.servers.cluster import Cluster, running_cluster
 from tests.headwater.servers.airflow_sandbox import wait_for_file
 from tests.projects.energy_project import EnergyProject, contents, make_energy
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(minutes=4)
 LAYERS = ("bronze", "silver", "quarantine", "gold")
 RUN_DAG = """
 from dags.incremental_load import dag

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from pipelines.landing.count_csv import MAX_RECORD_BYTES
 from pipelines.landing.parse import bronze_schema
 from pipelines.landing.parse_csv import _drained
-from tests.pipelines.landing.admitted import read_back
-from tests.pipelines.landing.bad_files import HEADER, small_contract
+from tests.pipelines.landing.bad_files import HEADER, read_back, small_contract
 
 NAMES = ("id", "name", "amount")
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)

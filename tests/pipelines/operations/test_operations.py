@@ -1,12 +1,14 @@
 """What a scheduler relies on: the journal, the decision to retrain, clean data, maintenance, and the way back.
 
-The tests but the last follow one lake through its life, each from where the one before left it.
+A test that only reads shares a lake with others; one that writes gets a copy of its own.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,35 +30,44 @@ TASK = {"dag": "incremental_load", "dag_run": "manual__1", "task": "gold", "try"
 
 
 @pytest.fixture(scope="module")
-def energy(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> EnergyProject:
-    project = make_energy(tmp_path_factory.mktemp("operations") / "energy", days=4)
+def four_days(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> EnergyProject:
+    """Four days, loaded stage by stage, materialized, and a champion trained on them. Only read it."""
+    project = make_energy(tmp_path_factory.mktemp("four") / "energy", days=4)
     for words in (("load", "--only", "bronze"), ("load", "--only", "silver"), ("materialize",), ("train", "usage")):
         assert run([*words, "--project", str(project.folder)]) == 0
     return project
 
 
 @pytest.fixture
-def under_airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for fact, variable in AIRFLOW_FACTS.items():
-        monkeypatch.setenv(variable, TASK[fact])
-    yield
+def energy(four_days: EnergyProject, tmp_path: Path) -> EnergyProject:
+    """A copy of the four days for one test."""
+    return four_days.copy(tmp_path / "energy")
 
 
-def ask(capsys: pytest.CaptureFixture[str], project: EnergyProject, *words: str, code: int = 0) -> Any:
+def ask(project: EnergyProject, *words: str, code: int = 0) -> Any:
     """Run a command in this process and return its JSON, or, where it failed, what it said."""
-    capsys.readouterr()
-    assert run([*words, "--project", str(project.folder), "--json"]) == code
-    said = capsys.readouterr()
-    return json.loads(said.out) if said.out else said.err
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        assert run([*words, "--project", str(project.folder), "--json"]) == code, err.getvalue()
+    return json.loads(out.getvalue()) if out.getvalue() else err.getvalue()
 
 
-def journal(capsys: pytest.CaptureFixture[str], project: EnergyProject) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ask(capsys, project, "query", "select * from ops.runs order by started_at, ended_at")
-    return found
+def journal(project: EnergyProject) -> list[dict[str, Any]]:
+    return list(ask(project, "query", "select * from ops.runs order by started_at, ended_at"))
 
 
-def test_every_job_has_its_row(energy: EnergyProject, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = journal(capsys, energy)[:4]
+def reasons(project: EnergyProject) -> list[str]:
+    """Return why the data is not clean; the exit code agrees."""
+    out = StringIO()
+    with redirect_stdout(out):
+        code = run(["clean-data", "usage", "--project", str(project.folder), "--json"])
+    found = json.loads(out.getvalue())
+    assert (code == 0) is found["is_clean"]
+    return list(found["reasons"])
+
+
+def test_every_job_has_its_row(four_days: EnergyProject) -> None:
+    rows = journal(four_days)
     assert [row["job"] for row in rows] == ["load bronze", "load silver", "materialize", "train"]
     assert {row["status"] for row in rows} == {"DONE"}
     assert {row["outcome"] for row in rows} == {"APPLIED"}
@@ -64,33 +75,33 @@ def test_every_job_has_its_row(energy: EnergyProject, capsys: pytest.CaptureFixt
     assert rows[3]["tables"] == ["usage"]
 
 
-def test_back_from_a_table_to_its_files(energy: EnergyProject, capsys: pytest.CaptureFixture[str]) -> None:
-    found = ask(capsys, energy, "trace", "gold.meter_usage", "1")
+def test_back_from_a_table_to_its_files(four_days: EnergyProject, capsys: pytest.CaptureFixture[str]) -> None:
+    found = ask(four_days, "trace", "gold.meter_usage", "1")
     (silver,) = found["sources"]
     jobs = (found["run"]["job"], silver["table"], silver["run"]["job"])
     assert jobs == ("materialize", "silver.readings", "load silver")
     assert len(silver["files"]) == silver["files_through"] == 48
     assert {file["table_name"] for file in silver["files"]} == {"readings"}
-    assert run(["trace", "gold.meter_usage", "1", "--project", str(energy.folder)]) == 0
+    assert run(["trace", "gold.meter_usage", "1", "--project", str(four_days.folder)]) == 0
     assert "48 files came with it; 48 until then" in capsys.readouterr().out
-    assert "gold.meter_usage has no version 99" in ask(capsys, energy, "trace", "gold.meter_usage", "99", code=2)
+    assert "gold.meter_usage has no version 99" in ask(four_days, "trace", "gold.meter_usage", "99", code=2)
 
 
-def test_back_from_a_model_to_its_files(energy: EnergyProject, capsys: pytest.CaptureFixture[str]) -> None:
-    found = ask(capsys, energy, "trace", "usage", "1")
+def test_back_from_a_model_to_its_files(four_days: EnergyProject) -> None:
+    found = ask(four_days, "trace", "usage", "1")
     assert found["is_champion"]
     by_name = {table["table"]: table for table in found["tables"]}
     assert by_name["gold.meter_usage"]["sources"][0]["files_through"] == 48
     assert by_name["silver.slots"]["files_through"] == 6
 
 
-def test_nothing_to_do_has_a_code_of_its_own(energy: EnergyProject, capsys: pytest.CaptureFixture[str]) -> None:
-    ask(capsys, energy, "materialize", "--skip-unchanged", code=99)
-    ask(capsys, energy, "retrain", "usage", "--check", "--skip-unchanged", code=99)
+def test_nothing_to_do_has_a_code_of_its_own(energy: EnergyProject) -> None:
+    ask(energy, "materialize", "--skip-unchanged", code=99)
+    ask(energy, "retrain", "usage", "--check", "--skip-unchanged", code=99)
 
 
 def test_a_failed_job_says_why_and_a_killed_one_is_entered_by_the_next(
-    spark: SparkSession, energy: EnergyProject, capsys: pytest.CaptureFixture[str]
+    spark: SparkSession, energy: EnergyProject
 ) -> None:
     settings = load_project(energy.folder, "local").settings
     said = holder_file(settings)
@@ -99,8 +110,8 @@ def test_a_failed_job_says_why_and_a_killed_one_is_entered_by_the_next(
         left_behind = said.read_bytes()
     assert not said.exists()
     said.write_bytes(left_behind)  # as SIGKILL leaves it
-    ask(capsys, energy, "score", "usage", "--from", "2030-01-02", "--to", "2030-01-01", code=2)
-    rows = {row["run"]: row for row in journal(capsys, energy)}
+    ask(energy, "score", "usage", "--from", "2030-01-02", "--to", "2030-01-01", code=2)
+    rows = {row["run"]: row for row in journal(energy)}
     assert rows["r1"]["status"] == "KILLED"
     assert "ended before the job did" in rows["r1"]["reason"]
     (failed,) = [row for row in rows.values() if row["status"] == "FAILED"]
@@ -108,95 +119,85 @@ def test_a_failed_job_says_why_and_a_killed_one_is_entered_by_the_next(
     assert "--to 2030-01-01T00:00:00Z is after as-of" in failed["reason"]
 
 
-def test_data_is_clean_when_every_layer_has_read_its_source(
-    energy: EnergyProject, capsys: pytest.CaptureFixture[str], under_airflow: None
-) -> None:
-    assert ask(capsys, energy, "clean-data", "usage") == {"model": "usage", "is_clean": True, "reasons": []}
+def test_a_day_that_airflow_loads_and_retrains_on(energy: EnergyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    for fact, variable in AIRFLOW_FACTS.items():
+        monkeypatch.setenv(variable, TASK[fact])
+
+    # The data is clean when every layer has read its source.
+    assert ask(energy, "clean-data", "usage") == {"model": "usage", "is_clean": True, "reasons": []}
     energy.land(5)
-    ask(capsys, energy, "load", "readings", "outages", "--only", "bronze")
-    assert "silver.readings has not read all of bronze.readings" in reasons(capsys, energy)
-    ask(capsys, energy, "load", "readings", "outages", "--only", "silver")
-    assert "gold.meter_usage has not read all of silver.readings" in reasons(capsys, energy)
-    ask(capsys, energy, "materialize")
-    assert reasons(capsys, energy) == []
+    ask(energy, "load", "readings", "outages", "--only", "bronze")
+    assert "silver.readings has not read all of bronze.readings" in reasons(energy)
+    ask(energy, "load", "readings", "outages", "--only", "silver")
+    assert "gold.meter_usage has not read all of silver.readings" in reasons(energy)
+    ask(energy, "materialize")
+    assert reasons(energy) == []
+
+    # The fifth day is worth a retraining: three meters, a day of hours.
+    decided = ask(energy, "retrain", "usage", "--check")["decision"]
+    assert (decided["is_due"], decided["standing"]["new_rows"]) == (True, 3 * 24)
+    ask(energy, "train", "usage", "--no-promote")
+
+    # Who committed is in the log, in the journal, and on the version.
+    versions = ask(energy, "history", "gold.meter_usage")
+    newest = next(version["metadata"] for version in versions if version["operation"] == "MERGE")
+    assert {name: newest[name] for name in TASK} == TASK
+    row = journal(energy)[-1]
+    assert (row["dag"], row["dag_run"], row["task"], row["try_number"]) == ("incremental_load", "manual__1", "gold", 2)
+    assert ask(energy, "trace", "usage", "2")["facts"]["airflow.run"] == "incremental_load/manual__1"
+    with sqlite3.connect(energy.store) as store:
+        assert store.execute("select value from tags where key = 'airflow.try'").fetchall() == [("2",)]
+
+    # The gate takes the version of its own Airflow run.
+    said = ask(energy, "promote", "usage", "--airflow-run", "retrain/other", code=2)
+    assert "no version of usage was trained by the Airflow run retrain/other" in said
+    assert ask(energy, "promote", "usage", "--airflow-run", "incremental_load/manual__1")["version"] == 2
+    assert not ask(energy, "retrain", "usage")["decision"]["is_due"]
+    kept = ask(energy, "query", "select is_due, version from ops.retraining order by decided_at")
+    assert [(row["is_due"], row["version"]) for row in kept] == [(True, 1), (False, 2)]
 
 
 def test_maintenance_changes_files_and_nothing_else(
-    spark: SparkSession, energy: EnergyProject, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, energy: EnergyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(energy.tables / "silver" / "readings")
     before, rows = len(table_files(path)), sorted(map(str, read_table(spark, path).collect()))
     assert before > 1
     monkeypatch.setattr(maintenance, "MANY_FILES", 2)
-    done = ask(capsys, energy, "maintain")
+    done = ask(energy, "maintain")
     assert "silver.readings" in {table["table"] for table in done["compacted"]}
     assert len(table_files(path)) == 1
     assert sorted(map(str, read_table(spark, path).collect())) == rows
     gold = {view.name: table_version(str(view)) for view in (energy.tables / "gold").iterdir()}
     for words in (("load", "readings"), ("materialize",)):
-        assert ask(capsys, energy, *words)["outcome"] == "UNCHANGED"
+        assert ask(energy, *words)["outcome"] == "UNCHANGED"
     assert {view.name: table_version(str(view)) for view in (energy.tables / "gold").iterdir()} == gold
-    assert reasons(capsys, energy) == []
+    assert reasons(energy) == []
 
 
-def test_who_committed_is_in_the_log_the_journal_and_on_the_version(
-    energy: EnergyProject, capsys: pytest.CaptureFixture[str], under_airflow: None
-) -> None:
-    """The retraining that the fifth day is worth: three meters, a day of hours."""
-    decided = ask(capsys, energy, "retrain", "usage", "--check")["decision"]
-    assert (decided["is_due"], decided["standing"]["new_rows"]) == (True, 3 * 24)
-    ask(capsys, energy, "train", "usage", "--no-promote")
-    versions = ask(capsys, energy, "history", "gold.meter_usage")
-    newest = next(version["metadata"] for version in versions if version["operation"] == "MERGE")
-    assert {name: newest[name] for name in TASK} == TASK
-    row = journal(capsys, energy)[-1]
-    assert (row["dag"], row["dag_run"], row["task"], row["try_number"]) == ("incremental_load", "manual__1", "gold", 2)
-    gated = ask(capsys, energy, "promote", "usage", "--airflow-run", "incremental_load/manual__1")
-    assert gated["version"] == 2
-    said = ask(capsys, energy, "promote", "usage", "--airflow-run", "retrain/other", code=2)
-    assert "no version of usage was trained by the Airflow run retrain/other" in said
-    assert ask(capsys, energy, "trace", "usage", "2")["facts"]["airflow.run"] == "incremental_load/manual__1"
-    with sqlite3.connect(energy.store) as store:
-        assert store.execute("select value from tags where key = 'airflow.try'").fetchall() == [("2",)]
-    assert not ask(capsys, energy, "retrain", "usage")["decision"]["is_due"]
-    kept = ask(capsys, energy, "query", "select is_due, version from ops.retraining order by decided_at")
-    assert [(row["is_due"], row["version"]) for row in kept] == [(False, 1), (True, 1), (False, 2)]
-
-
-def test_a_bad_newest_delivery_is_not_clean_until_a_good_one_follows(
-    energy: EnergyProject, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bad_newest_delivery_is_not_clean_until_a_good_one_follows(energy: EnergyProject) -> None:
     bad = energy.landing / "field" / "outages" / "2024-03-04" / "notes.csv"
     bad.parent.mkdir(parents=True)
     bad.write_text("town;began\nhill;never\n", encoding="utf-8")
-    ask(capsys, energy, "load", "outages")
-    (reason,) = reasons(capsys, energy)
+    ask(energy, "load", "outages")
+    (reason,) = reasons(energy)
     assert reason.startswith("the newest delivery of outages was refused: field/outages/2024-03-04/notes.csv")
     bad.write_text("site;began;lasted (min)\nhill;04.03.2024 08:45;3.5\n", encoding="utf-8")
-    ask(capsys, energy, "load", "outages")
-    ask(capsys, energy, "materialize")
-    assert reasons(capsys, energy) == []
+    ask(energy, "load", "outages")
+    ask(energy, "materialize")
+    assert reasons(energy) == []
 
 
-def test_a_load_that_stopped_is_not_clean(energy: EnergyProject, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_load_that_stopped_is_not_clean(energy: EnergyProject) -> None:
     contract = energy.folder / "conf" / "tables" / "readings.yml"
     contract.write_text(contract.read_text(encoding="utf-8").replace("quarantine}", "fail}"), encoding="utf-8")
     (energy.landing / "gateway" / "readings" / "readings_20240302T0120.jsonl").write_text(
         '{"site": "hill", "meterId": 1, "local_hour": "2024-03-02 06:45", "energy-kwh": -5, "revision": 0}\n',
         encoding="utf-8",
     )
-    ask(capsys, energy, "load", "readings", code=1)
-    found = reasons(capsys, energy)
+    ask(energy, "load", "readings", code=1)
+    found = reasons(energy)
     assert any("the last `load` FAILED" in reason and "usage_is_not_negative" in reason for reason in found)
-
-
-def reasons(capsys: pytest.CaptureFixture[str], project: EnergyProject) -> list[str]:
-    """Return why the data is not clean; the exit code agrees."""
-    capsys.readouterr()
-    code = run(["clean-data", "usage", "--project", str(project.folder), "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert (code == 0) is found["is_clean"]
-    return list(found["reasons"])
 
 
 POLICY = Retraining(min_new_rows=100, max_age="2d")
