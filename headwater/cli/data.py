@@ -62,11 +62,17 @@ def load(
     from pipelines.delta.lake import LakeTables
     from pipelines.load_plan import plan_loads, report_nothing
     from pipelines.load_report import Stage
+    from pipelines.operations.readiness import find_failed_loads
 
-    stage, tables_now = cast(Stage | None, only), LakeTables(project.settings)
-    plans = plan_loads(tables_now, contracts)
-    if not any(plan.has_work(stage) for plan in plans):
-        loads = [report_nothing(tables_now, plan, stage) for plan in plans]
+    stage, lake, names = (
+        cast(Stage | None, only),
+        LakeTables(project.settings),
+        [contract.name for contract in contracts],
+    )
+    plans = plan_loads(lake, contracts)
+    # After a failed load the next one runs in full: only its row in the journal makes the data clean again.
+    if not any(plan.has_work(stage) for plan in plans) and not find_failed_loads(lake, names):
+        loads = [report_nothing(lake, plan, stage) for plan in plans]
         print_json(reports.load_json(loads)) if is_json else reports.print_loads(loads)
         exit_if_unchanged(Outcome.UNCHANGED, skip_unchanged)
         return
@@ -74,7 +80,7 @@ def load(
     from pipelines.load import load_tables
 
     command = f"load {only}" if only else "load"
-    with lake_job.open_for_writing(options, project, command, [contract.name for contract in contracts]) as job:
+    with lake_job.open_for_writing(options, project, command, names) as job:
         loads = load_tables(job.lake, contracts, stage, job.run, say)
         job.outcome = combine_outcomes([done.outcome for done in loads])
     print_json(reports.load_json(loads)) if is_json else reports.print_loads(loads)

@@ -7,14 +7,17 @@ lease, and the next job makes the row from them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from pipelines.delta.commit import Outcome, Stamp
 from pipelines.delta.lake import LakeTables
 from pipelines.delta.local import append_records, as_records
-from pipelines.operations.lease import Holder
 from pipelines.runtime.run_facts import RunFacts
+
+if TYPE_CHECKING:
+    from pipelines.operations.lease import Holder
 
 _TEXT, _TIME = pa.string(), pa.timestamp("us", "UTC")
 SCHEMA = pa.schema(
@@ -56,7 +59,7 @@ def end_run(
     )  # fmt: skip
 
 
-def killed_run(holder: Holder) -> JournalRow | None:
+def killed_run(holder: "Holder") -> JournalRow | None:
     """Return the row of a job that died while it held the lease; None when the holder was no job."""
     if holder.run is None:
         return None

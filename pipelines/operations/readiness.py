@@ -19,13 +19,13 @@ def find_reasons_not_to_train(
     for record in read_records(lake):
         records.setdefault(record.table_name, []).append(record)
     return [
-        *_failed_loads(lake, tables),
+        *find_failed_loads(lake, tables),
         *(reason for table in tables for reason in _table_reasons(lake, table, records.get(table, []))),
         *(reason for view in views for reason in _view_reasons(project, lake, view, records.get(view.source, []))),
     ]
 
 
-def _failed_loads(lake: LakeTables, tables: Sequence[str]) -> Iterable[str]:
+def find_failed_loads(lake: LakeTables, tables: Sequence[str]) -> list[str]:
     """Name the newest load of each stage that worked on one of the tables, if it did not succeed."""
     runs = [run for run in read_journal(lake) if set(run.tables) & set(tables)]
     failed = {}  # by run, because a `load` without a stage is the newest of both
@@ -33,7 +33,7 @@ def _failed_loads(lake: LakeTables, tables: Sequence[str]) -> Iterable[str]:
         newest = next((run for run in reversed(runs) if run.job in ("load", f"load {stage}")), None)
         if newest is not None and newest.status != DONE:
             failed[newest.run] = f"the last `{newest.job}` {newest.status}: {newest.reason}"
-    return failed.values()
+    return list(failed.values())
 
 
 def _table_reasons(lake: LakeTables, table: str, records: Sequence[FileRecord]) -> Iterable[str]:

@@ -15,11 +15,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.model import Retraining
-from conf.settings import AIRFLOW_FACTS
+from conf.settings import AIRFLOW_FACTS, load_settings
 from headwater.cli.main import run
+from pipelines.delta.lake import LakeTables
 from pipelines.delta.log import table_files, table_version
 from pipelines.delta.tables import read_table
 from pipelines.operations import maintenance
+from pipelines.operations.journal import end_run, write_journal
 from pipelines.operations.lease import hold_lease, holder_file
 from pipelines.project.project import load_project
 from pipelines.runtime.run_facts import RunFacts
@@ -198,6 +200,14 @@ def test_a_load_that_stopped_is_not_clean(energy: EnergyProject) -> None:
     ask(energy, "load", "readings", code=1)
     found = reasons(energy)
     assert any("the last `load` FAILED" in reason and "usage_is_not_negative" in reason for reason in found)
+
+
+def test_a_load_after_one_that_failed_is_recorded_though_it_has_nothing_to_do(energy: EnergyProject) -> None:
+    lake, failed = LakeTables(load_settings(energy.folder, "local")), RunFacts.begin("load")
+    write_journal(lake, end_run(failed, None, ["readings"], "the disk was full"), failed)
+    assert reasons(energy) == ["the last `load` FAILED: the disk was full"]
+    assert ask(energy, "load")["outcome"] == "UNCHANGED"
+    assert reasons(energy) == []
 
 
 POLICY = Retraining(min_new_rows=100, max_age="2d")
