@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console
@@ -55,13 +55,13 @@ def plain(value: Any) -> Any:
     return value
 
 
-def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+def print_json(value: Any, stream: TextIO | None = None) -> None:
+    (stream or sys.stdout).write(json.dumps(plain(value), ensure_ascii=False) + "\n")
 
 
-def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]], stream: TextIO | None = None) -> None:
     """Print rows as CSV. Text that a spreadsheet would run as a formula gets a quote mark in front."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(stream or sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([["" if value is None else _escape_formula(value) for value in row] for row in rows])
 

@@ -1,16 +1,22 @@
 """The commands about data: validate, load, query, history, trace."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, cast
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from conf.errors import ConfigError, UsageError
+from conf.instants import parse_instant
+from headwater.answer_files import check_output, save_answer
 from headwater.cli.app import Json, SkipUnchanged, Tables, Wait, app, exit_if_unchanged, read_project
 from headwater.options import Options
 from headwater.output import print_csv, print_json, print_table, say, stderr
 from pipelines.delta.layers import LAYERS
 from pipelines.project.project import Project
+
+if TYPE_CHECKING:
+    from pipelines.reading.query import Answer
 
 GROUP = "Data"
 TABLE_HINT = "write layer.name, as in silver.flights; the layers are " + ", ".join(LAYERS)
@@ -114,54 +120,74 @@ def plan(context: typer.Context, skip_unchanged: SkipUnchanged = False, is_json:
     exit_if_unchanged(Outcome.APPLIED if has_work else Outcome.UNCHANGED, skip_unchanged)
 
 
+def _version_or_instant(text: str) -> int | datetime:
+    return int(text) if text.isdecimal() else parse_instant(text)
+
+
 @app.command(rich_help_panel=GROUP)
 def query(
     context: typer.Context,
     sql: Annotated[str, typer.Argument(help="One SELECT over tables named layer.table.")],
-    limit: Annotated[int, typer.Option(help="Rows shown in a table; --json and --csv print all.", min=1)] = 50,
+    at: Annotated[
+        Any,
+        typer.Option(
+            help="Read one table as of a version, or all as of an instant.",
+            metavar="version|instant",
+            parser=_version_or_instant,
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Rows shown in a table; the other forms have all.", min=1)] = 50,
     engine: Annotated[
         Literal["local", "spark"], typer.Option(help="spark speaks Spark SQL, and starts Spark.")
     ] = "local",
+    output: Annotated[Path | None, typer.Option(help="Write FILE.csv, FILE.json or FILE.parquet.")] = None,
     is_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     is_json: Json = False,
 ) -> None:
     """Answer one SQL query over all layers, in this process.
 
     Example: headwater query "select carrier, count(*) from silver.flights group by carrier"
+    Example: headwater query "select * from gold.carrier_delays" --at 2024-01-05 --output delays.parquet
     """
     from pipelines.reading.sql_tables import find_tables
 
     find_tables(sql, "spark" if engine == "spark" else "datafusion")  # what is no query is refused before all else
+    if output is not None:
+        check_output(output)
+    if engine == "spark" and at is not None:
+        raise UsageError("--at is for the local engine", "in Spark SQL write: FROM silver.x VERSION AS OF 3")
     options, project = read_project(context)
-    wanted = None if is_csv or is_json else limit + 1  # one row more tells whether there are more
-    columns, rows = _ask_spark(options, project, sql, wanted) if engine == "spark" else _ask_here(project, sql, wanted)
-    if is_json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
-    elif is_csv:
-        print_csv(columns, rows)
+    from pipelines.delta.lake import LakeTables
+    from pipelines.reading.query import answer_query
+
+    wanted = None if output or is_csv or is_json else limit + 1  # one row more tells whether there are more
+    if engine == "spark":
+        answer = _ask_spark(options, project, sql, wanted)
     else:
-        print_table(columns, rows[:limit])
+        answer = answer_query(LakeTables(project.settings), sql, at)
+    if output is not None:
+        save_answer(answer, output)
+        return
+    rows = answer.rows(wanted)
+    if is_json:
+        print_json([dict(zip(answer.columns, row, strict=True)) for row in rows])
+    elif is_csv:
+        print_csv(answer.columns, rows)
+    else:
+        print_table(answer.columns, rows[:limit])
         if len(rows) > limit:
             stderr.print(f"first {limit} rows; --limit shows more")
 
 
-def _ask_here(project: Project, sql: str, limit: int | None) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
-    from pipelines.delta.lake import LakeTables
-    from pipelines.reading.query import answer_query
-
-    answer = answer_query(LakeTables(project.settings), sql)
-    return answer.columns, answer.rows(limit)
-
-
-def _ask_spark(
-    options: Options, project: Project, sql: str, limit: int | None
-) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
+def _ask_spark(options: Options, project: Project, sql: str, limit: int | None) -> "Answer":
     from headwater.lake_job import open_for_reading
+    from pipelines.reading.query import Answer
     from pipelines.reading.spark_query import build_query
 
     with open_for_reading(options, project, "query") as job:
         frame = build_query(job.lake, sql)
-        return frame.columns, [tuple(row) for row in (frame if limit is None else frame.limit(limit)).collect()]
+        table = (frame if limit is None else frame.limit(limit)).toArrow()
+        return Answer(table.schema, iter(table.to_batches()))
 
 
 @app.command(rich_help_panel=GROUP)

@@ -1,7 +1,8 @@
 """Where the tables of an environment lie, ``<lake>/<layer>/<name>``, what their logs say, and how Spark reads them."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -64,9 +65,20 @@ class LakeTables:
         """Yield the commits of a table, newest first, from ``version`` back."""
         return log.walk_commits_back(self.path(layer, name), self.options, version)
 
-    def query(self, tables: Collection[tuple[str, str]], sql: str) -> Any:
-        """Answer a query over tables named ``layer.name`` in this process, as a stream of Arrow batches."""
-        return query_tables({table: self.path(*table) for table in tables}, self.options, sql)
+    def version_at(self, layer: str, name: str, instant: datetime) -> int:
+        """Return the newest version that was committed at or before an instant; -1 when there was no table."""
+        return log.version_at(self.path(layer, name), instant, self.options)
+
+    def query(
+        self, tables: Collection[tuple[str, str]], sql: str, versions: Mapping[tuple[str, str], int] | None = None
+    ) -> Any:
+        """Answer a query over tables named ``layer.name`` in this process, as a stream of Arrow batches.
+
+        Parameters
+        ----------
+        versions : the versions to read; of a table that is not named here, the newest
+        """
+        return query_tables({table: self.path(*table) for table in tables}, self.options, sql, versions or {})
 
     def rows(self, layer: str, name: str, where: str = "true") -> pa.Table:
         """Read the rows of a small table in this process."""

@@ -14,18 +14,21 @@ from pipelines.delta.log import Options, open_log, table_version
 Record = TypeVar("Record")
 
 
-def query_tables(paths: Mapping[tuple[str, str], str], options: Options, sql: str) -> Any:
+def query_tables(
+    paths: Mapping[tuple[str, str], str], options: Options, sql: str, versions: Mapping[tuple[str, str], int]
+) -> Any:
     """Answer a query by DataFusion, as a stream of Arrow batches.
 
     Parameters
     ----------
     paths : where each table lies that the query may name, by (layer, name)
+    versions : the versions to read; of a table that is not named here, the newest
     """
     engine = QueryBuilder()
     for layer in sorted({layer for layer, _ in paths}):
         engine.execute(f"CREATE SCHEMA {layer}")
-    for (layer, name), path in paths.items():
-        engine.register(f"{layer}.{name}", DeltaTable(path, storage_options=dict(options or {})))
+    for table, path in paths.items():
+        engine.register(".".join(table), DeltaTable(path, versions.get(table), storage_options=dict(options or {})))
     return engine.execute(sql)
 
 
@@ -63,7 +66,9 @@ def _commit_properties(stamp: Stamp) -> CommitProperties:
 
 
 def to_python(column: pa.Array | pa.ChunkedArray) -> list[Any]:
-    """Return the values of a column; timestamps are UTC. (Arrow itself would import pandas for them.)"""
+    """Return the values of a column: timestamps in UTC, which Arrow itself would import pandas for, maps as dicts."""
+    if pa.types.is_map(column.type):
+        return [None if pairs is None else dict(pairs) for pairs in column.to_pylist()]
     if not pa.types.is_timestamp(column.type):
         values: list[Any] = column.to_pylist()
         return values

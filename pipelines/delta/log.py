@@ -45,6 +45,14 @@ def table_version(path: str, options: Options = None) -> int:
     return -1 if table is None else int(table.version())
 
 
+def version_at(path: str, instant: datetime, options: Options = None) -> int:
+    """Return the newest version that was committed at or before an instant; -1 when there was no table."""
+    for commit in walk_commits_back(path, options):
+        if committed_at(commit) <= instant:
+            return int(commit["version"])
+    return -1
+
+
 def changed_version(path: str, options: Options = None) -> int:
     """Return the newest version in which a row was added, changed or removed; -1 when there is no table.
 

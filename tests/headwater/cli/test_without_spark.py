@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow.parquet import read_table
 from pyspark.sql import SparkSession
 
+from conf.instants import format_instant
 from conf.settings import ROOT, child_environment
 from pipelines.gold.materialize import materialize
+from pipelines.reading.table_history import read_history
 from tests.projects.small_lake import ORDERS, RUN, SmallLake, make_lake, make_project
 
 HEAVY = ["pyspark", "mlflow", "pandas", "sklearn", "training"]
@@ -92,6 +95,40 @@ def test_the_plan_says_what_there_is_to_do_and_why(small: SmallLake, tmp_path: P
     table, view = planned["load"]["orders"], planned["materialize"]["sales"]
     assert (code, table["files_seen"], table["files_new"]) == (0, 1, 1)
     assert (table["reason"], view["reason"]) == ("1 new or changed files", "silver.orders has never been loaded")
+
+
+def test_a_table_is_read_as_it_was(small: SmallLake) -> None:
+    count = ["query", "select count(*) as n from silver.orders", "--json"]
+    both = "select count(*) from silver.orders, gold.sales"
+    made = read_history(small.lake, "silver", "orders", 1)[0].committed_at
+    *answered, newer, earlier, two, in_spark = ask(
+        small, [*count, "--at", "0"], [*count, "--at", "1"], [*count, "--at", format_instant(made)],
+        [*count, "--at", "2"], [*count, "--at", "2013-01-01"], ["query", both, "--at", "0"],
+        ["query", both, "--at", "0", "--engine", "spark"],
+    )  # fmt: skip
+    assert [found for _, found, _ in answered] == [[{"n": 0}], [{"n": 2}], [{"n": 2}]]
+    assert (newer[0], "silver.orders has no version 2; its newest is 1" in newer[2]) == (2, True)
+    assert (earlier[0], "silver.orders did not exist at 2013-01-01T00:00:00Z" in earlier[2]) == (2, True)
+    assert (two[0], "this query reads 2" in two[2]) == (2, True)
+    assert (in_spark[0], "VERSION AS OF 3" in in_spark[2]) == (2, True)
+
+
+def test_an_answer_becomes_a_file(small: SmallLake, tmp_path: Path) -> None:
+    names = ["orders.csv", "orders.json", "orders.parquet", "none.parquet", "orders.txt", "nowhere/orders.csv"]
+    sql = "select id, amount_eur, ordered_at as at from silver.orders"
+    queries = [f"{sql} order by id"] * 3 + [f"{sql} where false", sql, sql]
+    (tmp_path / "orders.csv").write_text("of last week", encoding="utf-8")
+    pairs = zip(queries, names, strict=True)
+    ended = ask(small, *(["query", text, "--output", str(tmp_path / name)] for text, name in pairs))
+    assert [code for code, *_ in ended] == [0, 0, 0, 0, 2, 2]
+    assert "end it in one of .csv, .json, .parquet" in ended[4][2]
+    assert "there is no folder" in ended[5][2]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[:4])
+    csv, document, parquet, empty = (tmp_path / name for name in names[:4])
+    assert csv.read_text(encoding="utf-8") == "id,amount_eur,at\n1,9.5,2024-01-01T10:00:00Z\n2,,2024-01-01T11:00:00Z\n"
+    assert json.loads(document.read_text(encoding="utf-8"))[1]["at"] == "2024-01-01T11:00:00Z"
+    assert read_table(parquet).column("amount_eur").to_pylist() == [9.5, None]
+    assert (read_table(empty).num_rows, read_table(empty).column_names) == (0, ["id", "amount_eur", "at"])
 
 
 REFUSED = {
