@@ -14,12 +14,7 @@ prepare_libraries()  # before any test imports MLflow
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files with the most minutes first, so that no process begins a long one when the other is done."""
-    items.sort(key=_minutes, reverse=True)
-
-
-def _minutes(item: pytest.Item) -> int:
-    mark = item.get_closest_marker("long")
-    return 0 if mark is None else mark.kwargs["minutes"]
+    items.sort(key=lambda item: -sum(mark.kwargs["minutes"] for mark in item.iter_markers("long")))
 
 
 @pytest.fixture(scope="session")

@@ -27,9 +27,8 @@ def typed_rows(spark: SparkSession, contract: Contract, raw: Sequence[Mapping[st
     """Type rows of raw text, in their order; a column that is not given landed empty. Instants are UTC."""
     values = [tuple(row.get(name, "") for name in contract.raw_names) for row in raw]
     numbered = [(number, *row) for number, row in enumerate(values)]
-    frame = spark.createDataFrame(
-        numbered, ", ".join(["_row_number long", *(f"`{n}` string" for n in contract.raw_names)])
-    )
+    schema = ", ".join(["_row_number long", *(f"`{name}` string" for name in contract.raw_names)])
+    frame = spark.createDataFrame(numbered, schema)
     names = ("_file_hash", "_file", "_row_hash", "_raw", "_rescued", "_problem")
     bronze = frame.withColumns(
         {name: F.lit(None).cast("string") for name in names}
@@ -52,45 +51,32 @@ def utc(text: str) -> datetime:
 
 INSTANTS = {
     # what: (line, scheduled departure, scheduled arrival, arrival)
-    "to Honolulu, five hours behind": (
-        "2013,1,1,900,1530,1516,-14,HNL,2013-01-01T14:00:00Z", "01-01 14:00", "01-02 01:30", "01-02 01:16",
-    ),
-    "to Puerto Rico, an hour ahead in winter": (
-        "2013,1,1,615,1100,1039,-21,SJU,2013-01-01T11:00:00Z", "01-01 11:15", "01-01 15:00", "01-01 14:39",
-    ),
-    "to Puerto Rico, by the same clock in summer": (
-        "2013,7,1,2359,344,344,0,SJU,2013-07-02T03:00:00Z", "07-02 03:59", "07-02 07:44", "07-02 07:44",
-    ),
-    "over midnight, early before midnight": (
-        "2013,11,2,2245,3,2341,-22,ROC,2013-11-03T02:00:00Z", "11-03 02:45", "11-03 04:03", "11-03 03:41",
-    ),
-    "on the day the clocks go back": (
-        "2013,11,3,520,800,751,-9,IAH,2013-11-03T10:00:00Z", "11-03 10:20", "11-03 14:00", "11-03 13:51",
-    ),
-    "into the hour that comes twice: the first": (
-        "2013,11,2,2330,130,140,10,BOS,2013-11-03T03:00:00Z", "11-03 03:30", "11-03 05:30", "11-03 05:40",
-    ),
-    "within the hour that comes twice: from the first to the second": (
-        "2013,11,3,130,110,115,5,BOS,2013-11-03T05:00:00Z", "11-03 05:30", "11-03 06:10", "11-03 06:15",
-    ),
-    "over the hour that comes twice": (
-        "2013,11,2,2200,230,230,0,BOS,2013-11-03T02:00:00Z", "11-03 02:00", "11-03 07:30", "11-03 07:30",
-    ),
-    "over the hour that is left out": (
-        "2013,3,9,2300,330,331,1,BOS,2013-03-10T04:00:00Z", "03-10 04:00", "03-10 07:30", "03-10 07:31",
-    ),
-    "into the hour that is left out: a day later": (
-        "2013,3,9,2300,203,204,1,BOS,2013-03-10T04:00:00Z", "03-10 04:00", "03-11 06:03", "03-11 06:04",
-    ),
-    "by the same clock a day later": (
-        "2013,6,1,900,900,900,0,BOS,2013-06-01T13:00:00Z", "06-01 13:00", "06-02 13:00", "06-02 13:00",
-    ),
-    "midnight written 2400": (
-        "2013,6,1,2400,2400,2400,0,ORD,2013-06-02T04:00:00Z", "06-02 04:00", "06-02 05:00", "06-02 05:00",
-    ),
-    "cancelled": (
-        "2013,11,4,1830,1940,NA,NA,BWI,2013-11-04T23:00:00Z", "11-04 23:30", "11-05 00:40", None,
-    ),
+    "to Honolulu, five hours behind":
+        ("2013,1,1,900,1530,1516,-14,HNL,2013-01-01T14:00:00Z", "01-01 14:00", "01-02 01:30", "01-02 01:16"),
+    "to Puerto Rico, an hour ahead in winter":
+        ("2013,1,1,615,1100,1039,-21,SJU,2013-01-01T11:00:00Z", "01-01 11:15", "01-01 15:00", "01-01 14:39"),
+    "to Puerto Rico, by the same clock in summer":
+        ("2013,7,1,2359,344,344,0,SJU,2013-07-02T03:00:00Z", "07-02 03:59", "07-02 07:44", "07-02 07:44"),
+    "over midnight, early before midnight":
+        ("2013,11,2,2245,3,2341,-22,ROC,2013-11-03T02:00:00Z", "11-03 02:45", "11-03 04:03", "11-03 03:41"),
+    "on the day the clocks go back":
+        ("2013,11,3,520,800,751,-9,IAH,2013-11-03T10:00:00Z", "11-03 10:20", "11-03 14:00", "11-03 13:51"),
+    "into the hour that comes twice: the first":
+        ("2013,11,2,2330,130,140,10,BOS,2013-11-03T03:00:00Z", "11-03 03:30", "11-03 05:30", "11-03 05:40"),
+    "within the hour that comes twice: from the first to the second":
+        ("2013,11,3,130,110,115,5,BOS,2013-11-03T05:00:00Z", "11-03 05:30", "11-03 06:10", "11-03 06:15"),
+    "over the hour that comes twice":
+        ("2013,11,2,2200,230,230,0,BOS,2013-11-03T02:00:00Z", "11-03 02:00", "11-03 07:30", "11-03 07:30"),
+    "over the hour that is left out":
+        ("2013,3,9,2300,330,331,1,BOS,2013-03-10T04:00:00Z", "03-10 04:00", "03-10 07:30", "03-10 07:31"),
+    "into the hour that is left out: a day later":
+        ("2013,3,9,2300,203,204,1,BOS,2013-03-10T04:00:00Z", "03-10 04:00", "03-11 06:03", "03-11 06:04"),
+    "by the same clock a day later":
+        ("2013,6,1,900,900,900,0,BOS,2013-06-01T13:00:00Z", "06-01 13:00", "06-02 13:00", "06-02 13:00"),
+    "midnight written 2400":
+        ("2013,6,1,2400,2400,2400,0,ORD,2013-06-02T04:00:00Z", "06-02 04:00", "06-02 05:00", "06-02 05:00"),
+    "cancelled":
+        ("2013,11,4,1830,1940,NA,NA,BWI,2013-11-04T23:00:00Z", "11-04 23:30", "11-05 00:40", None),
 }  # fmt: skip
 
 

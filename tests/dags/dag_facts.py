@@ -53,29 +53,22 @@ def main() -> None:
             }
             for dag_id, dag in dags.items()
         },
-        "ends": ends_by_exit_code(dags["maintenance"].get_task("maintain")),
     }
+    os.environ["AIRFLOW_CONN_SPARK_DEFAULT"] = json.dumps({"conn_type": "spark", "host": "local[1]"})
+    maintain = dags["maintenance"].get_task("maintain")
+    document["ends"] = {code: end_of(maintain, code) for code in ("0", "1", "2", "99", "killed")}
     sys.stdout.write(json.dumps(document))
 
 
-def end_of(task: SparkSubmitOperator) -> str:
-    """Run a task and return how it ended."""
+def end_of(task: SparkSubmitOperator, *words: str) -> str:
+    """Run the task with other arguments, and return how it ended."""
+    task = copy(task)  # a task keeps the command that it has run once
+    task.application_args = list(words)
     try:
         task.execute({})
     except AirflowException as error:
         return f"{type(error).__name__}: {error}"
     return "done"
-
-
-def ends_by_exit_code(task: SparkSubmitOperator) -> dict[str, str]:
-    """Let the task run a command for each exit code, and return how it ended."""
-    os.environ["AIRFLOW_CONN_SPARK_DEFAULT"] = json.dumps({"conn_type": "spark", "host": "local[1]"})
-    ends = {}
-    for code in ("0", "1", "2", "99", "-9"):
-        one = copy(task)  # a task keeps what it has once submitted
-        one.application_args = [code]
-        ends[code] = end_of(one)
-    return ends
 
 
 if __name__ == "__main__":

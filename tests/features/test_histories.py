@@ -7,6 +7,7 @@ of its case, is part of the row's key and one of the join keys.
 
 import random
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -173,17 +174,18 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(spark: SparkSession, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(spark: SparkSession, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Every load written to silver, and after each the job for every view, each up to its own instant."""
     settings = settings.model_copy(update={"lake": str(tmp_path_factory.mktemp("histories"))})
     project = Project(settings, {"things": THINGS}, {case.view.name: case.view for case in CASES}, {}, {})
     rngs = {case.view.name: random.Random(case.view.name) for case in CASES}
     loads = {n: invent(case, n, rngs[case.view.name]) for case in CASES for n in case.histories}
     made = World(project, Lake(settings, spark), loads)
-    for load in range(LOADS):
-        made.write_silver(load)
-        run_in_parallel_sessions(spark, [partial(made.complete, case, load) for case in CASES])
-    return made
+    with temporary_confs(spark, SMALL_DATA):
+        for load in range(LOADS):
+            made.write_silver(load)
+            run_in_parallel_sessions(spark, [partial(made.complete, case, load) for case in CASES])
+        yield made
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.view.name for case in CASES])

@@ -114,11 +114,7 @@ def once(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list[
     small.load()
     first = datetime(2024, 1, 1)
     rows = small.rows("silver", "orders", *SILVER)
-    assert rows == [
-        (1, "south", 3.0, 1, first),
-        (2, "north", 2.0, 1, datetime(2024, 1, 2)),
-        (3, "east", 3.0, 2, first),
-    ]
+    assert rows == [(1, "south", 3.0, 1, first), (2, "north", 2.0, 1, datetime(2024, 1, 2)), (3, "east", 3.0, 2, first)]
     return rows
 
 

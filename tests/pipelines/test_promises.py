@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -48,16 +49,17 @@ def _land_day(small: SmallLake, day: int) -> None:
 
 def _scans(spark: SparkSession, after: int, table: str) -> list[str]:
     """Return the scans of a table in the plans that were executed after an execution."""
-    store = spark._jsparkSession.sharedState().statusStore()
-    plans = spark._jvm.scala.jdk.javaapi.CollectionConverters.asJava(store.executionsList())
-    text = "\n".join(plan.physicalPlanDescription() for plan in plans if plan.executionId() > after)
+    text = "\n".join(plan.physicalPlanDescription() for plan in _plans(spark) if plan.executionId() > after)
     return [part for part in text.split("\n\n") if "Scan parquet" in part and table in part]
 
 
 def _last_execution(spark: SparkSession) -> int:
+    return max((plan.executionId() for plan in _plans(spark)), default=-1)
+
+
+def _plans(spark: SparkSession) -> Any:
     store = spark._jsparkSession.sharedState().statusStore()
-    plans = spark._jvm.scala.jdk.javaapi.CollectionConverters.asJava(store.executionsList())
-    return max((plan.executionId() for plan in plans), default=-1)
+    return spark._jvm.scala.jdk.javaapi.CollectionConverters.asJava(store.executionsList())
 
 
 def test_a_later_day_is_pruned_and_copies_nothing(spark: SparkSession, shops: SmallLake) -> None:

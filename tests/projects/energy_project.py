@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from conf.settings import ROOT
 from tests.projects.energy_feeds import land_outages, land_readings, land_slots
@@ -46,7 +46,7 @@ class EnergyProject:
         land_slots(self.landing, 0, days + 2)
 
     def copy(self, folder: Path) -> "EnergyProject":
-        """Copy the project and its lake. MLflow keeps full paths in its store; in the copy they name the copied files."""
+        """Copy the project and its lake. MLflow's store holds full paths; in the copy they name the copied files."""
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(self.store.name))
         copied = EnergyProject(folder)
         with closing(sqlite3.connect(self.store)) as old, closing(sqlite3.connect(copied.store)) as new:
@@ -80,10 +80,7 @@ def contents(spark: SparkSession, project: EnergyProject, layers: Sequence[str])
     for layer in layers:
         for path in sorted((project.tables / layer).glob("*")):
             if (path / "_delta_log").is_dir():
-                found[f"{layer}.{path.name}"] = _rows(spark.read.format("delta").load(str(path)))
+                frame = spark.read.format("delta").load(str(path))
+                kept = sorted(set(frame.columns) - VOLATILE)
+                found[f"{layer}.{path.name}"] = sorted(str(tuple(row)) for row in frame.select(*kept).collect())
     return found
-
-
-def _rows(frame: DataFrame) -> list[str]:
-    kept = sorted(name for name in frame.columns if name not in VOLATILE)
-    return sorted(str(tuple(row)) for row in frame.select(*kept).collect())

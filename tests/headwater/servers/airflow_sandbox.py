@@ -14,7 +14,7 @@ import psutil
 
 from conf.settings import Settings, load_settings
 from headwater.servers.airflow import processes_of, running_airflow
-from headwater.servers.airflow_api import FINAL, AirflowApi, DagRun, TaskTry
+from headwater.servers.airflow_api import FINAL, AirflowApi, DagRun
 from headwater.servers.airflow_home import airflow_environment, airflow_home, prepare_airflow
 from headwater.servers.wait_for import wait_for
 from tests.projects.energy_project import EnergyProject
@@ -55,10 +55,7 @@ class Sandbox:
 
     def states(self, run: DagRun) -> dict[str, tuple[str | None, int]]:
         """Return state and try of each task of a run."""
-        return {task.task_id: (task.state, task.try_number) for task in self.tasks(run)}
-
-    def tasks(self, run: DagRun) -> list[TaskTry]:
-        return self.api.tasks(run)
+        return {task.task_id: (task.state, task.try_number) for task in self.api.tasks(run)}
 
     def driver(self, *words: str) -> psutil.Process:
         """Wait for the JVM of the task that runs these words, and return it."""

@@ -48,8 +48,7 @@ def energy(four_days: EnergyProject, tmp_path: Path) -> EnergyProject:
 
 def ask(project: EnergyProject, *words: str, code: int = 0) -> Any:
     """Run a command in this process and return its JSON, or, where it failed, what it said."""
-    out, err = StringIO(), StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
         assert run([*words, "--project", str(project.folder), "--json"]) == code, err.getvalue()
     return json.loads(out.getvalue()) if out.getvalue() else err.getvalue()
 
@@ -60,8 +59,7 @@ def journal(project: EnergyProject) -> list[dict[str, Any]]:
 
 def reasons(project: EnergyProject) -> list[str]:
     """Return why the data is not clean; the exit code agrees."""
-    out = StringIO()
-    with redirect_stdout(out):
+    with redirect_stdout(StringIO()) as out:
         code = run(["clean-data", "usage", "--project", str(project.folder), "--json"])
     found = json.loads(out.getvalue())
     assert (code == 0) is found["is_clean"]

@@ -47,9 +47,8 @@ def trips(spark: SparkSession) -> DataFrame:
     }
     rows = [("ann", trip, 3.0, "red", starts, known) for trip, (starts, known) in asked.items()]
     rows.append(("ann", 99, 0.0, "red", day(2), day(1)))
-    return spark.createDataFrame(
-        rows, "driver string, trip int, km double, line string, starts_at timestamp, _known_at timestamp"
-    )
+    schema = "driver string, trip int, km double, line string, starts_at timestamp, _known_at timestamp"
+    return spark.createDataFrame(rows, schema)
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +66,15 @@ def ends(spark: SparkSession) -> DataFrame:
         11: (20.0, day(2), day(10)),
     }
     rows = [("ann", trip, *outcome) for trip, outcome in outcomes.items()]
-    return spark.createDataFrame(
-        rows, "driver string, trip int, late_min double, ended_at timestamp, _known_at timestamp"
-    )
+    schema = "driver string, trip int, late_min double, ended_at timestamp, _known_at timestamp"
+    return spark.createDataFrame(rows, schema)
 
 
 def test_a_spine_row_has_key_time_request_columns_and_join_keys_each_once(trips: DataFrame) -> None:
     spine = build_spine(trips, SPINE, ["driver", "line"])
     assert spine.columns == ["driver", "trip", "prediction_at", "km", "line", "_known_at"]
-    first = spine.where("trip = 1").collect()
-    assert [(row["prediction_at"].replace(tzinfo=UTC), row["km"], row["line"]) for row in first] == [
-        (day(2) - HOUR, 6.0, "red")
-    ]
+    (first,) = spine.where("trip = 1").collect()
+    assert (first["prediction_at"].replace(tzinfo=UTC), first["km"], first["line"]) == (day(2) - HOUR, 6.0, "red")
     assert spine.where("trip = 99").count() == 0
 
 

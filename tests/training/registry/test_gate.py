@@ -74,11 +74,6 @@ def test_the_verdict_is_json_whatever_its_numbers() -> None:
     document = judge(Gate(), auc(NAN), Champion(2, math.inf)).as_json()
     assert Verdict.from_json(document).champion_version == 2
     assert json.loads(json.dumps(document, allow_nan=False)) == {
-        "is_promoted": False,
-        "reason": "roc_auc of the challenger is not a number on this holdout",
-        "metric": "roc_auc",
-        "challenger": None,
-        "baseline": 0.5,
-        "champion": None,
-        "champion_version": 2,
-    }
+        "is_promoted": False, "reason": "roc_auc of the challenger is not a number on this holdout",
+        "metric": "roc_auc", "challenger": None, "baseline": 0.5, "champion": None, "champion_version": 2,
+    }  # fmt: skip

@@ -70,10 +70,8 @@ def fit(inputs: pd.DataFrame, task: str, estimator: Estimator = Estimator()) -> 
 
 
 def log(tracking: Tracking, model: FittedModel, **record: Any) -> int:
-    content = RunRecord(
-        **{"tags": {"as_of": "2020"}, "params": {"n": 1}, "metrics": {"holdout_roc_auc": 0.5}, **record}
-    )
-    with hold_run(tracking, content) as run_id:
+    given = {"tags": {"as_of": "2020"}, "params": {"n": 1}, "metrics": {"holdout_roc_auc": 0.5}, **record}
+    with hold_run(tracking, RunRecord(**given)) as run_id:
         return register_model(tracking, run_id, model, {"recipe": "r1"}).number
 
 
@@ -93,24 +91,14 @@ def test_a_migration_that_was_killed_is_begun_anew(place: Settings, tmp_path: Pa
 
 def test_a_run_says_what_it_read_and_where_it_lies(place: Settings, inputs: pd.DataFrame, tmp_path: Path) -> None:
     tracking = open_tracking(place, declare("told", "classification"))
-    pins = (
-        TablePin("silver", "trips", 0, "t-1", "/lake/trips"),
-        TablePin("gold", "v", 3, "t-2", "/lake/v"),
-    )
-    figures = {
-        f"plots/{name}": figure
-        for name, figure in draw_plots(
-            "classification", np.array([0.0, 1.0]), np.array([0.2, 0.7]), {"km": 1.0}
-        ).items()
-    }
+    pins = (TablePin("silver", "trips", 0, "t-1", "/lake/trips"), TablePin("gold", "v", 3, "t-2", "/lake/v"))
+    plots = draw_plots("classification", np.array([0.0, 1.0]), np.array([0.2, 0.7]), {"km": 1.0})
+    figures = {f"plots/{name}": figure for name, figure in plots.items()}
     number = log(
-        tracking,
-        fit(inputs, "classification"),
-        tables=pins,
-        figures=figures,
+        tracking, fit(inputs, "classification"), tables=pins, figures=figures,
         documents={"training_set/spec.json": {"rows": 3}},
         metrics={"holdout_roc_auc": 0.75, "champion_roc_auc": math.nan},
-    )
+    )  # fmt: skip
     version = find_version(tracking, number)
     run = tracking.client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
@@ -160,9 +148,7 @@ def test_the_same_rows_fit_the_same_model(inputs: pd.DataFrame) -> None:
         ("classification", "sklearn.ensemble.RandomForestClassifier"),
     ],
 )
-def test_an_estimator_named_by_its_path_is_stored_too(
-    place: Settings, inputs: pd.DataFrame, task: str, path: str
-) -> None:
+def test_an_estimator_named_by_its_path_is_stored(place: Settings, inputs: pd.DataFrame, task: str, path: str) -> None:
     tracking = open_tracking(place, declare("named", task))
     model = fit(inputs, task, Estimator(path=path))
     scores = predict_scores(tracking, log(tracking, model), inputs)
@@ -186,11 +172,8 @@ def test_the_alias_says_who_is_champion(place: Settings, inputs: pd.DataFrame) -
     tag_version(tracking, first, {"gate.reason": "it beats the baseline"})
     champion = find_champion(tracking)
     assert champion is not None
-    assert (champion.number, champion.tags["recipe"], champion.tags["gate.reason"]) == (
-        first,
-        "r1",
-        "it beats the baseline",
-    )
+    facts = (champion.number, champion.tags["recipe"], champion.tags["gate.reason"])
+    assert facts == (first, "r1", "it beats the baseline")
     assert [version.number for version in find_versions(tracking)] == [second, first]
     set_champion(tracking, second)
     assert find_champion(tracking) == find_version(tracking, second)
