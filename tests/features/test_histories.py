@@ -30,7 +30,7 @@ from pipelines.delta.lake import Lake
 from pipelines.delta.merge import Target, merge_rows
 from pipelines.delta.tables import MARKS_ROWS, create_table, require_columns
 from pipelines.gold.materialize import materialize
-from pipelines.gold.write_view import GoldReport
+from pipelines.gold.plan import GoldReport
 from pipelines.project.project import Project
 from pipelines.runtime.parallel_sessions import run_in_parallel_sessions
 from pipelines.runtime.session import temporary_confs
