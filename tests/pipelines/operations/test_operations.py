@@ -6,6 +6,7 @@ A test that only reads shares a lake with others; one that writes gets a copy of
 import json
 import sqlite3
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -201,7 +202,8 @@ def test_a_load_that_stopped_is_not_clean(energy: EnergyProject) -> None:
 
 
 def test_a_load_after_one_that_failed_is_recorded_though_it_has_nothing_to_do(energy: EnergyProject) -> None:
-    lake, failed = LakeTables(load_settings(energy.folder, "local")), RunFacts.begin("load")
+    lake, now = LakeTables(load_settings(energy.folder, "local")), RunFacts.begin("load")
+    failed = replace(now, started_at=now.started_at - timedelta(seconds=1))  # the journal counts in seconds
     write_journal(lake, end_run(failed, None, ["readings"], "the disk was full"), failed)
     assert reasons(energy) == ["the last `load` FAILED: the disk was full"]
     assert ask(energy, "load")["outcome"] == "UNCHANGED"
