@@ -37,7 +37,7 @@ def cells_by_spark(spark: SparkSession, path: str) -> list[tuple[Any, ...]]:
 
 
 def cells_without_spark(path: str) -> list[tuple[Any, ...]]:
-    batches = query_tables({("silver", "t"): path}, None, "select * from silver.t")
+    batches = query_tables({("silver", "t"): path}, None, "select * from silver.t", {})
     columns = [column.to_pylist() for column in pa.table(batches.read_all()).columns]
     return sorted(zip(*columns, strict=True))
 
