@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 
 from tests.projects.energy_project import EnergyProject, contents, make_energy
 
-pytestmark = pytest.mark.long(minutes=5)
+pytestmark = pytest.mark.long(minutes=7)
 LAYERS = ("bronze", "silver", "quarantine", "gold")
 MODEL = "usage"
 

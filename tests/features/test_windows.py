@@ -206,3 +206,14 @@ def test_building_starts_no_job(spark: SparkSession) -> None:
     with counted(spark) as running:
         joined.select(F.count("*")).collect()
     assert running.jobs > 0
+
+
+def test_the_row_at_which_a_window_empties_is_made_from_what_the_bounds_read(spark: SparkSession) -> None:
+    view = delays("count")
+    frame = silver(spark, row(1, "UA", on(1), 1))
+    spans = build_spans(events(silver(spark), view), view, us(3, 12), us(4, 12))
+    bounds = bounds_of(view, spans, None, None)
+    assert bounds is not None
+    read = frame.where(F.unix_micros("at").between(bounds.event_lo_us, bounds.event_hi_us - 1))
+    found = build_rows(events(read, view), view, us(4, 12), spans).collect()
+    assert [tuple(r) for r in found] == [("UA", naive(4), naive(4, 12), 0, 0)]

@@ -19,7 +19,7 @@ from training.registry.predictions import input_kinds
 from training.registry.tracking import open_tracking
 from training.registry.versions import find_champion
 
-pytestmark = pytest.mark.long(minutes=6)
+pytestmark = pytest.mark.long(minutes=7)
 DAY = timedelta(days=1)
 UNCLOSED = "rows_in_file <> rows_accepted + rows_quarantined + rows_superseded + rows_repeated"
 

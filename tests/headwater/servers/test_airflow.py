@@ -14,7 +14,7 @@ from pipelines.delta.log import table_version
 from tests.headwater.servers.airflow_sandbox import RUN_SECONDS, Sandbox, airflow_on, kill_when
 from tests.projects.energy_project import EnergyProject, contents, make_energy
 
-pytestmark = pytest.mark.long(minutes=7)
+pytestmark = pytest.mark.long(minutes=9)
 LAYERS = ("bronze", "silver", "quarantine", "gold")
 DONE = ("success", 1)
 DAY = "2024-03-01T00:30:00Z"

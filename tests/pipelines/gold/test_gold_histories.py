@@ -18,7 +18,7 @@ from pipelines.gold.materialize import materialize
 from tests.features.oracle import Delivery, Row, Spec, gold, stand
 from tests.projects.small_lake import RUN, SmallLake, feature_rows, make_lake
 
-pytestmark = pytest.mark.long(minutes=3)
+pytestmark = pytest.mark.long(minutes=2)
 HISTORIES, LOADS = 12, 3
 START = datetime(2024, 1, 1, tzinfo=UTC)
 TYPES = {"history": "int", "id": "int", "k": "string", "at": "timestamp", "n": "int", "version": "int"}
