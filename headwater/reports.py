@@ -68,7 +68,7 @@ def print_plan(loads: Sequence["LoadPlan"], views: Sequence["ViewPlan"], waiting
         (p.table, p.files_seen, len(p.new_files), f"{p.bytes_new / 1e6:.1f}", p.reason or "nothing") for p in loads
     ]
     print_table(("table", "files", "new", "MB", "to load"), files)
-    rows = [(plan.view.name, f"{plan.through:%Y-%m-%d %H:%M}", plan.reason or "nothing") for plan in views]
+    rows = [(plan.view.name, _minute(plan.through), plan.reason or "nothing") for plan in views]
     rows += [(view.name, "", f"silver.{view.source} has never been loaded") for view in waiting]
     print_table(("view", "through", "to materialize"), rows)
 

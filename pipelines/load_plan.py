@@ -1,14 +1,13 @@
 """What a load would do to one table, found out from the landing folder and from the tables' logs, without Spark."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conf.contract import Contract
 from pipelines.delta.commit import unchanged
 from pipelines.delta.lake import LakeTables
-from pipelines.landing.listing import LandedFile, list_landed
-from pipelines.ledger.file_records import FileRecord, read_records
+from pipelines.landing.listing import LandedFile, find_new_files, list_landed
+from pipelines.ledger.file_records import FileRecord, last_load, read_records_by_table
 from pipelines.load_report import BronzeReport, SilverReport, Stage, TableLoad
 
 
@@ -60,21 +59,17 @@ def plan_load(lake: LakeTables, contract: Contract, known: list[FileRecord]) -> 
     if "://" in lake.settings.landing:
         return LoadPlan(name, 0, (), 0, "the landing folder is not on this machine")
     landed = list_landed(lake.settings.landing, contract)
-    recorded = {(record.file, record.size, record.modified_ns) for record in known}
-    new = tuple(file for file in landed if (file.name, file.size, file.modified_ns) not in recorded)
-    loads = [record.load for record in known if record.load is not None]
+    new = tuple(find_new_files(landed, known))
     silver_cursor = lake.last_commit("silver", name).cursor
-    unread = sum(load > silver_cursor for load in set(loads))
-    if lake.last_commit("bronze", name).cursor > max(loads, default=0):
-        return LoadPlan(name, len(landed), new, unread, "a killed load left rows that the ledger does not know")
-    return LoadPlan(name, len(landed), new, unread)
+    unread = sum(load > silver_cursor for load in {record.load for record in known if record.load is not None})
+    is_ahead = lake.last_commit("bronze", name).cursor > last_load(known)
+    doubt = "a killed load left rows that the ledger does not know" if is_ahead else ""
+    return LoadPlan(name, len(landed), new, unread, doubt)
 
 
 def plan_loads(lake: LakeTables, contracts: Sequence[Contract]) -> list[LoadPlan]:
     """Plan the load of several tables; the ledger is read once."""
-    known: dict[str, list[FileRecord]] = defaultdict(list)
-    for record in read_records(lake):
-        known[record.table_name].append(record)
+    known = read_records_by_table(lake)
     return [plan_load(lake, contract, known[contract.name]) for contract in contracts]
 
 

@@ -22,10 +22,10 @@ from pipelines.delta.lake import Lake
 from pipelines.delta.merge import Target, merge_new_rows
 from pipelines.delta.tables import create_table, require_columns
 from pipelines.landing.byte_stream import OpenStream
-from pipelines.landing.listing import LandedFile, list_landed
+from pipelines.landing.listing import LandedFile, find_new_files, list_landed
 from pipelines.landing.open_files import map_files
 from pipelines.landing.parse import bronze_schema, parse
-from pipelines.ledger.file_records import DUPLICATE, FAILED, LOADED, FileRecord
+from pipelines.ledger.file_records import DUPLICATE, FAILED, LOADED, FileRecord, last_load
 from pipelines.ledger.ledger import Ledger
 from pipelines.load_report import BronzeReport
 from pipelines.runtime.run_facts import RunFacts
@@ -44,10 +44,9 @@ def load_bronze(lake: Lake, contract: Contract, ledger: Ledger, now: datetime, r
     _enter_unrecorded_loads(lake, contract, ledger)
     landed = list_landed(lake.settings.landing, contract, lake.spark)
     known = ledger.of(contract.name)
-    recorded = {(record.file, record.size, record.modified_ns) for record in known}
-    new = [file for file in landed if (file.name, file.size, file.modified_ns) not in recorded]
-    load = _last_load(known) + 1
-    judged = judge_files(contract, admit_files(lake.spark, contract, new, now), known, load, now)
+    load = last_load(known) + 1
+    admitted = admit_files(lake.spark, contract, find_new_files(landed, known), now)
+    judged = judge_files(contract, admitted, known, load, now)
     loaded = [entry for entry in judged if entry.record.status == LOADED]
     to_insert = [entry for entry in loaded if entry.record.load == load]
     if to_insert:
@@ -62,10 +61,6 @@ def load_bronze(lake: Lake, contract: Contract, ledger: Ledger, now: datetime, r
         sum(entry.record.rows_in_file or 0 for entry in loaded),
         tuple(f"{record.file}: {record.reason}" for record in failed),
     )  # fmt: skip
-
-
-def _last_load(records: list[FileRecord]) -> int:
-    return max((record.load for record in records if record.load is not None), default=0)
 
 
 def _insert_rows(lake: Lake, contract: Contract, files: list[JudgedFile], now: datetime, run: RunFacts) -> Commit:
@@ -84,7 +79,7 @@ def _insert_rows(lake: Lake, contract: Contract, files: list[JudgedFile], now: d
 def _enter_unrecorded_loads(lake: Lake, contract: Contract, ledger: Ledger) -> None:
     """Enter into the ledger the files that a killed job had committed to bronze and not recorded."""
     name = contract.name
-    last = _last_load(ledger.of(name))
+    last = last_load(ledger.of(name))
     if not lake.exists("bronze", name) or lake.last_commit("bronze", name).cursor <= last:
         return
     unrecorded = lake.read("bronze", name).where(F.col("_load") > last)

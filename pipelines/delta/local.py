@@ -28,7 +28,7 @@ def query_tables(
     for layer in sorted({layer for layer, _ in paths}):
         engine.execute(f"CREATE SCHEMA {layer}")
     for table, path in paths.items():
-        engine.register(".".join(table), DeltaTable(path, versions.get(table), storage_options=dict(options or {})))
+        engine.register(".".join(table), DeltaTable(path, versions.get(table), storage_options=options))
     return engine.execute(sql)
 
 
@@ -42,9 +42,7 @@ def as_records(table: pa.Table, kind: type[Record]) -> list[Record]:
 def append_records(path: str, options: Options, rows: pa.Table, stamp: Stamp) -> Commit:
     """Add rows to a journal, and create it with the first. A journal has no key, so this is for what happens once."""
     before = table_version(path, options)
-    write_deltalake(
-        path, rows, mode="append", storage_options=dict(options or {}), commit_properties=_commit_properties(stamp)
-    )
+    write_deltalake(path, rows, mode="append", storage_options=options, commit_properties=_commit_properties(stamp))
     return Commit(Outcome.APPLIED, before, table_version(path, options), rows.num_rows)
 
 

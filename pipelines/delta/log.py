@@ -18,7 +18,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-Options = Mapping[str, str] | None
+Options = dict[str, str] | None
 FEW_COMMITS = 8
 
 
@@ -34,7 +34,7 @@ class LastCommit:
 def open_log(path: str, options: Options = None, version: int | None = None) -> DeltaTable | None:
     """Open a table as of a version (None: the newest); None when there is no table, or not yet a commit in its log."""
     try:
-        return DeltaTable(path, version=version, storage_options=dict(options or {}))
+        return DeltaTable(path, version=version, storage_options=options)
     except TableNotFoundError:
         return None
 

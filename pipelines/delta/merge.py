@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from pipelines.delta.commit import Commit, Outcome, Stamp
 from pipelines.delta.log import read_commit, table_version
+from pipelines.delta.tables import newest_version
 from pipelines.runtime.session import session_storage, temporary_confs
 
 DELETE_MARK = "_delete"
@@ -33,10 +34,10 @@ class Target:
 
 def merge_new_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: Stamp) -> Commit:
     """Insert the rows whose key the table does not have. Rows of keys that it has stay as they are."""
-    if table_version(target.path, session_storage(spark, target.path)) == JUST_CREATED:
-        return append_rows(spark, target.path, source, stamp, target.partition_by)
+    if newest_version(spark, target.path) == JUST_CREATED:
+        return _append_rows(spark, target.path, source, stamp, target.partition_by)
     merge = _merge(spark, target, source).whenNotMatchedInsertAll()
-    return write_commit(spark, target.path, merge.execute, stamp)
+    return _write_commit(spark, target.path, merge.execute, stamp)
 
 
 def merge_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: Stamp) -> Commit:
@@ -47,8 +48,8 @@ def merge_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: St
     source : grain ``target.grain``; only rows that differ from the table's, and optionally the column ``_delete``
     """
     columns = [name for name in source.columns if name != DELETE_MARK]
-    if table_version(target.path, session_storage(spark, target.path)) == JUST_CREATED:
-        return append_rows(spark, target.path, source.select(*columns), stamp, target.partition_by)
+    if newest_version(spark, target.path) == JUST_CREATED:
+        return _append_rows(spark, target.path, source.select(*columns), stamp, target.partition_by)
     values: dict[str, str | Column] = {name: F.col(f"s.`{name}`") for name in columns}
     merge = _merge(spark, target, source)
     if DELETE_MARK in source.columns:
@@ -56,21 +57,21 @@ def merge_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: St
         merge = merge.whenMatchedUpdate(set=values).whenNotMatchedInsert(f"NOT s.{DELETE_MARK}", values=values)
     else:
         merge = merge.whenMatchedUpdate(set=values).whenNotMatchedInsert(values=values)
-    return write_commit(spark, target.path, merge.execute, stamp)
+    return _write_commit(spark, target.path, merge.execute, stamp)
 
 
-def append_rows(
+def _append_rows(
     spark: SparkSession, path: str, rows: DataFrame, stamp: Stamp, partition_by: Sequence[str] = ()
 ) -> Commit:
-    """Add rows without comparing keys: to a journal, which has no key, or to a table that is still empty."""
+    """Add rows without comparing keys, to a table that is still empty."""
     if partition_by:  # one task for each partition, hence one file, as MERGE writes it
         rows = rows.repartition(*partition_by)
-    return write_commit(spark, path, lambda: rows.write.format("delta").mode("append").save(path), stamp)
+    return _write_commit(spark, path, lambda: rows.write.format("delta").mode("append").save(path), stamp)
 
 
 def compact_files(spark: SparkSession, path: str, stamp: Stamp) -> Commit:
     """Rewrite many small files as a few large ones. No row changes."""
-    return write_commit(spark, path, DeltaTable.forPath(spark, path).optimize().executeCompaction, stamp)
+    return _write_commit(spark, path, DeltaTable.forPath(spark, path).optimize().executeCompaction, stamp)
 
 
 def _merge(spark: SparkSession, target: Target, source: DataFrame) -> DeltaMergeBuilder:
@@ -79,7 +80,7 @@ def _merge(spark: SparkSession, target: Target, source: DataFrame) -> DeltaMerge
     return table.merge(source.alias("s"), " AND ".join(on))
 
 
-def write_commit(spark: SparkSession, path: str, write: Callable[[], object], stamp: Stamp) -> Commit:
+def _write_commit(spark: SparkSession, path: str, write: Callable[[], object], stamp: Stamp) -> Commit:
     """Call ``write`` so that its commit carries the stamp, and report what the commit did, by the table's log."""
     options = session_storage(spark, path)
     before = table_version(path, options)

@@ -1,7 +1,7 @@
 """Creating, reading, removing and replacing Delta tables."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -70,7 +70,12 @@ def swap_table(spark: SparkSession, path: str, beside: str) -> None:
 
 def is_table(spark: SparkSession, path: str) -> bool:
     """Tell whether a Delta table lies at ``path``. A log without a commit, left by a killed job, is no table."""
-    return table_version(path, session_storage(spark, path)) >= 0
+    return newest_version(spark, path) >= 0
+
+
+def newest_version(spark: SparkSession, path: str) -> int:
+    """Return the newest version of the table at ``path``; -1 when there is no table."""
+    return table_version(path, session_storage(spark, path))
 
 
 def read_table(spark: SparkSession, path: str, version: int | None = None) -> DataFrame:
@@ -89,6 +94,3 @@ def _forget(spark: SparkSession, path: str) -> None:
     """Make Delta forget the table that lay at a path."""
     jvm: Any = spark._jvm
     jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(path))
-
-
-Record = TypeVar("Record")

@@ -98,13 +98,13 @@ def plan_view(lake: LakeTables, view: FeatureView, contract: Contract, asked: da
     ------
     NotFound : when the source has never been loaded
     """
-    if not lake.exists("silver", view.source):
+    newest = lake.version("silver", view.source)
+    if newest < 0:
         raise NotFound(f"the view {view.name} reads silver.{view.source}, which is not loaded", "run `headwater load`")
     if asked is None:
         raise NotFound(f"silver.{view.source} has no known time yet", "land files for it and run `headwater load`")
     meaning = fingerprint(view, contract)
-    newest, changed = lake.version("silver", view.source), lake.changed_version("silver", view.source)
-    plan = ViewPlan(view, contract, meaning, newest, changed, asked)
+    plan = ViewPlan(view, contract, meaning, newest, lake.changed_version("silver", view.source), asked)
     if not lake.exists("gold", view.name):
         return plan
     last = lake.last_commit("gold", view.name)

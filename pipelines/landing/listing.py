@@ -6,13 +6,14 @@ every file system that Hadoop knows.
 
 import fnmatch
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conf.contract import Contract
 from pipelines.landing.delivery import is_ignored
+from pipelines.ledger.file_records import FileRecord
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,6 +45,12 @@ def list_landed(landing: str, contract: Contract, spark: "SparkSession | None" =
         and fnmatch.fnmatch(name.rsplit("/", 1)[-1], contract.landing.files)
     ]
     return sorted(files, key=lambda file: file.name)
+
+
+def find_new_files(landed: Sequence[LandedFile], known: Sequence[FileRecord]) -> list[LandedFile]:
+    """Return the landed files whose name, size and modification time the ledger's records do not have."""
+    recorded = {(record.file, record.size, record.modified_ns) for record in known}
+    return [file for file in landed if (file.name, file.size, file.modified_ns) not in recorded]
 
 
 def _list_local(root: Path) -> Iterator[tuple[str, str, int, int]]:

@@ -9,6 +9,8 @@ under another name. Each row of a file is counted as one of these:
 - repeated: its content was there already.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,9 +66,22 @@ class FileRecord:
     recorded_at: datetime | None = None
 
 
+def last_load(records: Iterable[FileRecord]) -> int:
+    """Return the greatest number of a bronze load among the records; 0 when there was none."""
+    return max((record.load for record in records if record.load is not None), default=0)
+
+
 def read_records(lake: LakeTables, table: str | None = None) -> list[FileRecord]:
     """Return the ledger's rows, of one table or of all."""
     if not lake.exists("ops", "files"):
         return []
     where = "true" if table is None else f"table_name = '{table}'"
     return as_records(lake.rows("ops", "files", where), FileRecord)
+
+
+def read_records_by_table(lake: LakeTables) -> defaultdict[str, list[FileRecord]]:
+    """Return the ledger's rows by table; a table that it does not know has none."""
+    by_table: defaultdict[str, list[FileRecord]] = defaultdict(list)
+    for record in read_records(lake):
+        by_table[record.table_name].append(record)
+    return by_table

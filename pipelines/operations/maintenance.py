@@ -33,10 +33,12 @@ def maintain_tables(project: Project, lake: Lake, run: RunFacts) -> list[Compact
     """Compact each table that has a partition with ``MANY_FILES`` small files or more."""
     compactions = []
     for layer, name in list_tables(project, lake):
-        files, commit = lake.files(layer, name), unchanged(lake.version(layer, name))
-        if is_crowded(files):
+        before = after = lake.files(layer, name)
+        commit = unchanged(lake.version(layer, name))
+        if is_crowded(before):
             commit = compact_files(lake.spark, lake.path(layer, name), Stamp(name, run))
-        compactions.append(Compaction(f"{layer}.{name}", len(files), len(lake.files(layer, name)), commit))
+            after = lake.files(layer, name)
+        compactions.append(Compaction(f"{layer}.{name}", len(before), len(after), commit))
     return compactions
 
 

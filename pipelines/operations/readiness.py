@@ -6,7 +6,7 @@ from features.definitions import FeatureView
 from pipelines.delta.lake import LakeTables
 from pipelines.gold.plan import is_complete
 from pipelines.ledger.data_clock import clock_of
-from pipelines.ledger.file_records import FAILED, LOADED, FileRecord, read_records
+from pipelines.ledger.file_records import FAILED, LOADED, FileRecord, read_records_by_table
 from pipelines.operations.journal import DONE, read_journal
 from pipelines.project.project import Project
 
@@ -15,13 +15,11 @@ def find_reasons_not_to_train(
     project: Project, lake: LakeTables, tables: Sequence[str], views: Sequence[FeatureView]
 ) -> list[str]:
     """Return every reason not to train on these tables and views. No reason means that the data is clean."""
-    records: dict[str, list[FileRecord]] = {}
-    for record in read_records(lake):
-        records.setdefault(record.table_name, []).append(record)
+    records = read_records_by_table(lake)
     return [
         *find_failed_loads(lake, tables),
-        *(reason for table in tables for reason in _table_reasons(lake, table, records.get(table, []))),
-        *(reason for view in views for reason in _view_reasons(project, lake, view, records.get(view.source, []))),
+        *(reason for table in tables for reason in _table_reasons(lake, table, records[table])),
+        *(reason for view in views for reason in _view_reasons(project, lake, view, records[view.source])),
     ]
 
 

@@ -3,10 +3,8 @@
 This is the only module that asks the JVM for a file system. No call here starts a Spark job.
 """
 
-from contextlib import closing
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 
@@ -22,20 +20,6 @@ def list_folders(spark: SparkSession, uri: str) -> list[str]:
     if not file_system.exists(path):
         return []
     return sorted(status.getPath().getName() for status in file_system.listStatus(path) if status.isDirectory())
-
-
-def read_text(spark: SparkSession, uri: str) -> str | None:
-    """Return the text of a small UTF-8 file; None when there is no such file."""
-    jvm: Any = spark._jvm
-    path, file_system = _resolve(spark, uri)
-    try:
-        stream = file_system.open(path)
-    except Py4JJavaError as error:
-        if "FileNotFoundException" in error.java_exception.toString():
-            return None
-        raise
-    with closing(stream):
-        return str(jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))
 
 
 def remove_folder(spark: SparkSession, uri: str) -> None:
