@@ -100,6 +100,12 @@ class NoChampion(NotFound):
     """The model has no champion: none of its versions has passed the gate yet."""
 
 
+class Inconsistent(DataError):
+    """A verification failed: two ways to the same answer gave different ones."""
+
+    exit_code = 4
+
+
 class TrainingError(HeadwaterError):
     """A model cannot be trained, evaluated or used with the data that exists."""
 

@@ -89,7 +89,11 @@ class AirflowSettings(ServerSettings):
 
 
 class Settings(Declared):
-    """Where a job finds the lake and its servers, and how Spark runs. Paths are URIs or absolute local paths."""
+    """Where a job finds the lake and its servers, and how Spark runs. Paths are URIs or absolute local paths.
+
+    ``engine`` says what joins features to the rows of a model: this process (``local``), Spark, or ``auto``: this
+    process, if no more than ``local_limit_mb`` of Parquet are to be read.
+    """
 
     project: Path
     env: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -97,6 +101,8 @@ class Settings(Declared):
     landing: str
     tracking_uri: SecretStr
     artifacts: str
+    engine: Literal["auto", "local", "spark"] = "auto"
+    local_limit_mb: int = Field(512, ge=0)
     spark: SparkSettings = SparkSettings()
     mlflow: ServerSettings = ServerSettings()
     airflow: AirflowSettings = AirflowSettings()

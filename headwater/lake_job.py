@@ -1,21 +1,24 @@
-"""What a command on a lake needs: a Spark session and, if it writes, the lake's lease and a row in the journal."""
+"""What a command on a lake needs: a Spark session where it needs one, and if it writes, the lease and the journal."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
 
 from conf.errors import LeaseLost
 from headwater.options import Options
 from headwater.output import say, stderr
 from pipelines.delta.commit import Outcome
-from pipelines.delta.lake import Lake
+from pipelines.delta.lake import Lake, LakeTables
 from pipelines.operations.journal import end_run, killed_run, write_journal
-from pipelines.operations.lease import check_free, check_lease, hold_lease
+from pipelines.operations.lease import check_free, hold_lease
+from pipelines.operations.locks import Lock, ProcessLock, SparkLock
 from pipelines.project.project import Project
-from pipelines.runtime.executors import describe_executors
 from pipelines.runtime.run_facts import RunFacts
-from pipelines.runtime.session import close_session, has_session, open_session
-from training.model_job import ModelJob
+
+if TYPE_CHECKING:
+    from training.model_job import ModelJob
 
 
 @dataclass
@@ -23,13 +26,21 @@ class LakeJob:
     """One run of a command on a lake. The command sets ``outcome``, and the journal records it with ``tables``."""
 
     project: Project
-    lake: Lake
+    lake: LakeTables
     run: RunFacts
+    open_spark: Callable[[], Lake]
     tables: Sequence[str] = ()  # the names of the tables, views or models that the command is for
     outcome: Outcome | None = None
 
-    def on_model(self, model: str) -> ModelJob:
-        return ModelJob(self.project, self.lake, model, self.run)
+    @property
+    def spark_lake(self) -> Lake:
+        """The lake with a Spark session, which is opened if there is none."""
+        return self.lake if isinstance(self.lake, Lake) else self.open_spark()
+
+    def on_model(self, model: str) -> "ModelJob":
+        from training.model_job import ModelJob
+
+        return ModelJob(self.project, self.lake, model, self.run, self.open_spark)
 
 
 @contextmanager
@@ -48,42 +59,81 @@ def open_for_writing(options: Options, project: Project, command: str, tables: S
 
 
 @contextmanager
+def open_without_spark(
+    options: Options, project: Project, command: str, tables: Sequence[str] = ()
+) -> Iterator[LakeJob]:
+    """Hold the lake's lease and write the journal, for a job in which this process commits what is written.
+
+    Spark starts only if the job reads ``spark_lake``. Then Spark must not commit anything.
+    """
+    run = RunFacts.begin(command)
+    with ExitStack() as sessions:
+        open_spark = cache(lambda: sessions.enter_context(open_session_for(options, project, run)))
+        job = LakeJob(project, LakeTables(project.settings), run, open_spark, tables)
+        with _hold(job, ProcessLock(), options.wait_seconds):
+            yield job
+
+
+@contextmanager
 def hold_lake(job: LakeJob, wait_seconds: float) -> Iterator[None]:
     """Hold the lease and write the journal as ``open_for_writing`` does, for a job whose session is open already."""
+    with _hold(job, SparkLock(job.spark_lake.spark), wait_seconds):
+        yield
+
+
+@contextmanager
+def _hold(job: LakeJob, lock: Lock, wait_seconds: float) -> Iterator[None]:
     lake = job.lake
-    with hold_lease(lake.spark, lake.settings, wait_seconds, job.run) as dead_holder:
+    with hold_lease(lock, lake.settings, wait_seconds, job.run) as dead_holder:
         killed = killed_run(dead_holder) if dead_holder else None
         if killed is not None:
             write_journal(lake, killed, job.run)
         try:
             yield
         except BaseException as error:
-            check_lease(lake.spark)
+            lock.check()
             reason = str(error).strip() or type(error).__name__
             write_journal(lake, end_run(job.run, None, job.tables, reason), job.run)
             raise
-        check_lease(lake.spark)
-        spread = None
-        if not lake.settings.spark.is_local:
-            spread = describe_executors(lake.spark)
-            say(spread)
+        lock.check()
+        spread = _describe_spread(job)
         write_journal(lake, end_run(job.run, job.outcome, job.tables, spread=spread), job.run)
+
+
+def _describe_spread(job: LakeJob) -> str | None:
+    """Say how a cluster's executors shared the work; None where Spark runs embedded or not at all."""
+    lake = job.lake
+    if not isinstance(lake, Lake) or lake.settings.spark.is_local:
+        return None
+    from pipelines.runtime.executors import describe_executors
+
+    spread = describe_executors(lake.spark)
+    say(spread)
+    return spread
 
 
 @contextmanager
 def open_for_reading(options: Options, project: Project, command: str) -> Iterator[LakeJob]:
     """Open a session for a command that writes nothing. A session that was open before stays open afterwards."""
-    is_ours = not has_session()
     run = RunFacts.begin(command)
+    with open_session_for(options, project, run) as lake:
+        run = replace(run, spark_app=lake.spark.sparkContext.applicationId)
+        yield LakeJob(project, lake, run, lambda: lake)
+
+
+@contextmanager
+def open_session_for(options: Options, project: Project, run: RunFacts) -> Iterator[Lake]:
+    from pipelines.runtime.session import close_session, has_session, open_session
+
+    is_ours = not has_session()
     task = "/".join(fact for fact in (run.dag, run.dag_run, run.task) if fact)
-    app_name = f"headwater {command}" + (f" · {task} · try {run.try_number}" if task else "")
+    app_name = f"headwater {run.job}" + (f" · {task} · try {run.try_number}" if task else "")
     with stderr.status("starting Spark"):
         spark = open_session(project.settings, app_name, options.is_verbose)
     try:
-        run = replace(run, spark_app=spark.sparkContext.applicationId)
-        yield LakeJob(project, Lake(project.settings, spark), run)
+        yield Lake(project.settings, spark)
     finally:
         if is_ours:
             with suppress(LeaseLost):
-                check_lease(spark)
+                SparkLock(spark).check()
                 close_session()

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from pipelines.load_plan import LoadPlan
     from pipelines.load_report import TableLoad
     from pipelines.operations.maintenance import Compaction
-    from training.registry.promote import PromoteReport
+    from training.registry.verdicts import PromoteReport
     from training.retrain import Decision
+    from training.scoring.plan import ScoringPlan
     from training.scoring.score import ScoreReport
-    from training.train import TrainReport
+    from training.train_plan import TrainPlan
+    from training.train_report import TrainReport
 
 # What a training set does with a row of the spine.
 FATES_IN_WORDS = {
@@ -71,6 +73,35 @@ def print_plan(loads: Sequence["LoadPlan"], views: Sequence["ViewPlan"], waiting
     rows = [(plan.view.name, _minute(plan.through), plan.reason or "nothing") for plan in views]
     rows += [(view.name, "", f"silver.{view.source} has never been loaded") for view in waiting]
     print_table(("view", "through", "to materialize"), rows)
+
+
+def train_plan_json(model: str, plan: "TrainPlan") -> dict[str, Any]:
+    """Return what a training would do."""
+    tables = {pin.full_name: pin.version for pin in plan.spec.tables} if plan.spec else {}
+    return {
+        "model": model, "as_of": plan.bounds.as_of, "split_at": plan.bounds.split_at, "tables": tables,
+        "engine": plan.engine.engine, "engine_reason": plan.engine.reason,
+        "made_already": plan.version.number if plan.version else None, "reason": plan.reason,
+    }  # fmt: skip
+
+
+def print_train_plan(model: str, plan: "TrainPlan") -> None:
+    row = (model, _minute(plan.bounds.as_of), str(plan.engine), plan.reason or "nothing")
+    print_table(("model", "as of", "engine", "to train"), [row])
+
+
+def score_plan_json(plan: "ScoringPlan", questions: int | None) -> dict[str, Any]:
+    """Return what a scoring would do; ``questions`` is None where only Spark can count them."""
+    return {
+        "model": plan.job.model, "version": plan.version.number, "as_of": plan.interval.as_of, "questions": questions,
+        "engine": plan.engine.engine, "engine_reason": plan.engine.reason, "has_features": plan.views is not None,
+    }  # fmt: skip
+
+
+def print_score_plan(plan: "ScoringPlan", questions: int | None) -> None:
+    counted = "only Spark can count them" if questions is None else questions
+    row = (plan.job.model, plan.version.number, _minute(plan.interval.as_of), str(plan.engine), counted)
+    print_table(("model", "version", "as of", "engine", "questions"), [row])
 
 
 def load_json(loads: Sequence["TableLoad"]) -> dict[str, Any]:

@@ -1,27 +1,45 @@
 """What a job on one model works with: the project, the lake, and who runs it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 from conf.errors import NotFound
 from conf.model import ModelDeclaration
 from features.definitions import FeatureService, FeatureView
 from features.fingerprint import fingerprint
-from pipelines.delta.lake import Lake
-from pipelines.gold.materialize import materialize
+from pipelines.delta.lake import Lake, LakeTables
+from pipelines.gold.plan import is_complete
 from pipelines.ledger.data_clock import data_clock
+from pipelines.operations.locks import SparkLock
 from pipelines.project.project import Project
 from pipelines.runtime.run_facts import RunFacts
 
 
+def _no_session() -> Lake:
+    raise TypeError("this job was begun without a way to open Spark")
+
+
 @dataclass(frozen=True)
 class ModelJob:
-    """One model of a project in a lake. Every commit of the job is stamped with ``run``."""
+    """One model of a project in a lake. Every commit of the job is stamped with ``run``.
+
+    Parameters
+    ----------
+    lake : a ``Lake`` where Spark commits what the job writes; ``LakeTables`` where nothing or this process does
+    open_spark : opens a session for reading, where ``lake`` has none; called at the first need of Spark
+    """
 
     project: Project
-    lake: Lake
+    lake: LakeTables
     model: str
     run: RunFacts
+    open_spark: Callable[[], Lake] = _no_session
+
+    def with_spark(self, open_spark: Callable[[], Lake]) -> Self:
+        """Return the same job with a way to open a session for reading."""
+        return replace(self, open_spark=open_spark)
 
     @property
     def declaration(self) -> ModelDeclaration:
@@ -67,6 +85,31 @@ class ModelJob:
             raise NotFound(f"silver.{table} has no data yet", "land files for it and run `headwater load`")
         return instant
 
+    @property
+    def spark_lake(self) -> Lake:
+        """The lake with a Spark session, which is opened if there is none."""
+        return self.lake if isinstance(self.lake, Lake) else self.open_spark()
+
+    def has_features(self, through: datetime) -> bool:
+        """Tell whether the gold tables of the model's feature views are complete up to an instant."""
+        return all(is_complete(self.lake, view, self.project.contract(view.source), through) for view in self.views)
+
     def complete_features(self, through: datetime) -> None:
         """Bring the gold tables of the model's feature views up to an instant."""
+        if self.has_features(through):
+            return
+        if not isinstance(self.lake, Lake):
+            raise TypeError("features are completed by a job whose lake has a Spark session")
+        from pipelines.gold.materialize import materialize
+
         materialize(self.project, self.lake, self.views, through, self.run)
+
+    def check_lease(self) -> None:
+        """Check that this job still holds the lake's lease, before it writes anything outside the lake.
+
+        Raises
+        ------
+        LeaseLost : when Spark's JVM held it and is gone
+        """
+        if isinstance(self.lake, Lake):
+            SparkLock(self.lake.spark).check()

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
-from pyspark.sql import functions as F
 
 from conf.durations import format_duration
-from conf.instants import instant_to_micros, parse_instant
+from conf.instants import parse_instant
 from conf.model import Retraining
 from pipelines.delta.commit import Stamp
 from pipelines.delta.local import append_records
-from training.dataset.labels import FATE, LABEL_KNOWN_AT
-from training.dataset.split import BETWEEN, HOLDOUT, TRAINING, place_split
-from training.dataset.training_set import build_labelled
+from training.dataset.engine import count_labels_known_since
+from training.dataset.spec import pin_labels
+from training.dataset.split import place_split
 from training.model_job import ModelJob
 from training.registry.compatibility import FINGERPRINT_TAG
 from training.registry.tracking import open_tracking
@@ -99,7 +98,8 @@ def judge_staleness(staleness: Staleness | None, policy: Retraining) -> tuple[bo
 def _measure_staleness(job: ModelJob, version: Version, clock: datetime) -> Staleness:
     as_of = parse_instant(version.tags["as_of"])
     moved = _find_moved_tables(job, version)
-    return Staleness(version.number, moved, _count_new_labels(job, as_of, clock), clock - as_of)
+    spec = pin_labels(job, place_split(job.declaration.split, clock))
+    return Staleness(version.number, moved, count_labels_known_since(job, spec, as_of), clock - as_of)
 
 
 def _find_moved_tables(job: ModelJob, version: Version) -> tuple[str, ...]:
@@ -118,15 +118,6 @@ def _find_moved_tables(job: ModelJob, version: Version) -> tuple[str, ...]:
         if version.tags.get(f"{FINGERPRINT_TAG}{name}") != fingerprint
     ]
     return tuple(dict.fromkeys([*with_new_rows, *redefined]))
-
-
-def _count_new_labels(job: ModelJob, since: datetime, clock: datetime) -> int:
-    """Count the rows that a training as of ``clock`` could use, and a training as of ``since`` could not."""
-    declaration = job.declaration
-    spine, labels = (job.lake.read("silver", table) for table in (declaration.spine.table, declaration.label.table))
-    labelled = build_labelled(spine, labels, declaration, (), place_split(declaration.split, clock))
-    is_new = F.unix_micros(LABEL_KNOWN_AT) > instant_to_micros(since)
-    return labelled.where(F.col(FATE).isin(TRAINING, HOLDOUT, BETWEEN) & is_new).count()
 
 
 def _write(job: ModelJob, decision: Decision) -> None:

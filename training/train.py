@@ -1,23 +1,26 @@
 """The job ``train``: training set → fit → evaluate on the holdout → log → register → gate.
 
-The job may be run again at any time. Over the same rows, with the same declaration and code, it finds the version that
-it registered before and trains no new one. It only finishes what a killed run left undone, such as moving the alias.
+The job may be run again at any time. Made from the same tables, declaration and code (``train_plan``), or else from
+the same rows, it finds the version that it registered before and trains no new one. It only finishes what a killed run
+left undone, such as moving the alias.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sklearn.pipeline import Pipeline
 
 from conf.model import ModelDeclaration
 from pipelines.delta.commit import Outcome
-from pipelines.operations.lease import check_lease
 from pipelines.runtime.code_version import git_commit, is_git_dirty
-from training.dataset.collected_rows import CollectedRows, collect_rows
 from training.dataset.description import SPEC_DOCUMENT, describe_training_set
-from training.dataset.training_set import TrainingSet, open_training_set, plan_training_set
+from training.dataset.engine import make_training_rows
+from training.dataset.rows import Part, TrainingRows, check_trainable
+from training.dataset.spec import TrainingSetSpec, pin_training_set, place_bounds
 from training.model.estimator import (
     estimator_params,
     estimator_path,
@@ -27,34 +30,22 @@ from training.model.estimator import (
     predict,
     requirements,
 )
-from training.model.evaluate import Numbers, as_scores, baseline_scores, evaluate
+from training.model.evaluate import baseline_scores, evaluate
 from training.model.plots import draw_plots
 from training.model.recipe import recipe_of
+from training.model.scores import Numbers, as_scores
 from training.model_job import ModelJob
 from training.registry.compatibility import FINGERPRINT_TAG
-from training.registry.promote import PromoteReport, gate_version
-from training.registry.runs import RunRecord, hold_run, maker_tags, mark_dead_runs, read_metrics
+from training.registry.promote import gate_version
+from training.registry.register import FittedModel, register_model
+from training.registry.runs import RunRecord, hold_run, maker_tags, mark_dead_runs
 from training.registry.tracking import Tracking, open_tracking
-from training.registry.versions import FittedModel, Version, find_versions, register_model, tag_version
+from training.registry.versions import Version, find_versions, tag_version
+from training.train_plan import MADE_FROM_TAG, REQUIREMENTS_TAG, digest_of, find_made_from
+from training.train_report import TrainReport, report_version
 
 RECIPE_TAG = "recipe"
 EXAMPLE_ROWS = 5
-
-
-@dataclass(frozen=True)
-class TrainReport:
-    """What a training did. The outcome is UNCHANGED when an earlier run had made this version from the same recipe."""
-
-    model: str
-    outcome: Outcome
-    version: int
-    run_id: str
-    as_of: datetime
-    split_at: datetime
-    rows: Mapping[str, int]
-    content_hash: str
-    metrics: Mapping[str, float]
-    gate: PromoteReport | None
 
 
 def train(job: ModelJob, as_of: datetime | None = None, is_promoting: bool = True) -> TrainReport:
@@ -69,75 +60,75 @@ def train(job: ModelJob, as_of: datetime | None = None, is_promoting: bool = Tru
     TrainingError : when the data does not allow a training, for example because the holdout has no rows
     NotFound : when a table that the model reads has not been loaded
     """
-    declaration = job.declaration
-    tracking = open_tracking(job.project.settings, declaration)
+    tracking = open_tracking(job.project.settings, job.declaration)
     mark_dead_runs(tracking)
-    with open_training_set(job, plan_training_set(job, as_of)) as training_set:
-        rows = collect_rows(training_set, declaration.task)
-    description = describe_training_set(job, training_set, rows.content_hash)
+    bounds = place_bounds(job, as_of)
+    job.complete_features(bounds.as_of)
+    spec = pin_training_set(job, bounds)
+    digest = digest_of(job, spec)
+    read_rows = cache(lambda: make_training_rows(job, spec))
+    version = find_made_from(tracking, digest)
+    outcome = Outcome.APPLIED if version is None else Outcome.UNCHANGED
+    if version is None:
+        version, outcome = _find_or_make(job, tracking, spec, read_rows())
+    tag_version(tracking, version.number, {**maker_tags(job.run), f"{MADE_FROM_TAG}{digest}": job.run.run})
+    gate = gate_version(job, tracking, version, read_rows) if is_promoting else None
+    return report_version(job, tracking, version, outcome, gate)
+
+
+def _find_or_make(
+    job: ModelJob, tracking: Tracking, spec: TrainingSetSpec, rows: TrainingRows
+) -> tuple[Version, Outcome]:
+    """Find the version that was made from the same rows by the same recipe, or make it."""
+    declaration = job.declaration
+    check_trainable(rows, declaration.task)
     pipeline = make_pipeline(declaration.estimator, declaration.task, rows.inputs.numbers, rows.inputs.texts)
     recipe = recipe_of(declaration, rows, requirements(pipeline))
-    known = [version for version in find_versions(tracking) if version.tags.get(RECIPE_TAG) == recipe]
-    if known:
-        version = known[-1]
-        tag_version(tracking, version.number, maker_tags(job.run))
-    else:
-        version = _make_version(job, tracking, _NewVersion(training_set, rows, description, pipeline, recipe))
-    gate = gate_version(job, tracking, version, lambda: rows) if is_promoting else None
-    bounds = training_set.spec.bounds
-    return TrainReport(
-        model=job.model,
-        outcome=Outcome.UNCHANGED if known else Outcome.APPLIED,
-        version=version.number,
-        run_id=version.run_id,
-        as_of=bounds.as_of,
-        split_at=bounds.split_at,
-        rows=training_set.rows,
-        content_hash=rows.content_hash,
-        metrics=read_metrics(tracking, version.run_id),
-        gate=gate,
-    )
+    for known in find_versions(tracking):
+        if known.tags.get(RECIPE_TAG) == recipe:
+            return known, Outcome.UNCHANGED
+    return _make_version(job, tracking, _NewVersion(spec, rows, pipeline, recipe)), Outcome.APPLIED
 
 
 @dataclass(frozen=True)
 class _NewVersion:
-    """What a new version is made from. ``description`` describes the training set as JSON."""
+    """What a new version is made from."""
 
-    training_set: TrainingSet
-    rows: CollectedRows
-    description: Mapping[str, Any]
+    spec: TrainingSetSpec
+    rows: TrainingRows
     pipeline: Pipeline
     recipe: str
 
 
 def _make_version(job: ModelJob, tracking: Tracking, new: _NewVersion) -> Version:
     declaration, task, rows = job.declaration, job.declaration.task, new.rows
-    fitted = fit_pipeline(new.pipeline, rows.training.inputs, rows.training.labels, rows.inputs.texts)
-    scores = as_scores(predict(fitted, rows.holdout.inputs, task))
-    plots = draw_plots(task, rows.holdout.labels, scores, feature_importance(fitted))
-    tags = _tags(job, new)
+    training, holdout = rows.training, rows.holdout
+    fitted = fit_pipeline(new.pipeline, training.inputs, training.labels, rows.inputs.texts)
+    scores = as_scores(predict(fitted, holdout.inputs, task))
+    plots = draw_plots(task, holdout.labels, scores, feature_importance(fitted))
+    description = describe_training_set(job, new.spec, rows.inputs, rows.fates, rows.content_hash)
+    tags = _tags(job, new, description)
     record = RunRecord(
-        tags=tags | _ui_tags(new.description["as_of"]),
+        tags=tags | _ui_tags(description["as_of"]),
         params=_params(declaration, len(rows.inputs.kinds)),
-        metrics=_metrics(job.metrics, rows, scores),
-        tables=new.training_set.spec.tables,
-        documents={SPEC_DOCUMENT: new.description},
+        metrics=_metrics(job.metrics, training, holdout, scores),
+        tables=new.spec.tables,
+        documents={SPEC_DOCUMENT: description},
         figures={f"plots/{name}": figure for name, figure in plots.items()},
     )
-    example = rows.training.inputs.head(EXAMPLE_ROWS)
+    example = training.inputs.head(EXAMPLE_ROWS)
     model = FittedModel(fitted, rows.inputs.texts, example, task == "classification", requirements(fitted))
     with hold_run(tracking, record) as run_id:
-        check_lease(job.lake.spark)
+        job.check_lease()
         return register_model(tracking, run_id, model, tags)
 
 
-def _metrics(names: Sequence[str], rows: CollectedRows, scores: Numbers) -> dict[str, float]:
-    holdout = rows.holdout
-    trivial = baseline_scores(rows.training.labels, len(holdout.labels))
+def _metrics(names: Sequence[str], training: Part, holdout: Part, scores: Numbers) -> dict[str, float]:
+    trivial = baseline_scores(training.labels, len(holdout.labels))
     return {
         **{f"holdout_{name}": value for name, value in evaluate(names, holdout.labels, scores).items()},
         **{f"baseline_{name}": value for name, value in evaluate(names, holdout.labels, trivial).items()},
-        "training_rows": len(rows.training.labels),
+        "training_rows": len(training.labels),
         "holdout_rows": len(holdout.labels),
     }
 
@@ -152,16 +143,17 @@ def _params(declaration: ModelDeclaration, input_count: int) -> dict[str, Any]:
     }
 
 
-def _tags(job: ModelJob, new: _NewVersion) -> dict[str, str]:
+def _tags(job: ModelJob, new: _NewVersion, description: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags by which runs and versions are found. The whole description is an artifact of the run."""
     instants = ("as_of", "split_at", "train_until", "holdout_until")
     return {
         RECIPE_TAG: new.recipe,
+        REQUIREMENTS_TAG: json.dumps(requirements(new.pipeline)),
         **maker_tags(job.run),
         "git_commit": git_commit(),
-        **{name: str(new.description[name]) for name in (*instants, "feature_service")},
+        **{name: str(description[name]) for name in (*instants, "feature_service")},
         "training_set_hash": new.rows.content_hash,
-        **{f"data.{pin.full_name}": str(pin.version) for pin in new.training_set.spec.tables},
+        **{f"data.{pin.full_name}": str(pin.version) for pin in new.spec.tables},
         **{f"{FINGERPRINT_TAG}{name}": fingerprint for name, fingerprint in job.fingerprints.items()},
     }
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -65,6 +65,10 @@ Model = Annotated[
     str,
     typer.Argument(help="The model, declared in conf/models/MODEL.yml.", autocompletion=lambda: _declared_in("models")),
 ]
+Engine = Annotated[
+    Literal["auto", "local", "spark"] | None,
+    typer.Option(help="What joins the features: this process, Spark, or auto, by size; default: the setting."),
+]
 AsOf = Annotated[datetime | None, instant("The instant to pretend it is (UTC).", "--as-of")]
 
 
@@ -91,10 +95,19 @@ def common(
     context.obj = Options(project, env, is_verbose=debug)
 
 
-def read_project(context: typer.Context, wait: float = 0, model: str | None = None) -> tuple[Options, Project]:
-    """Read the project that the options before the command name. A ``model`` it does not declare is an error."""
+def read_project(
+    context: typer.Context, wait: float = 0, model: str | None = None, engine: str | None = None
+) -> tuple[Options, Project]:
+    """Read the project that the options before the command name. A ``model`` it does not declare is an error.
+
+    Parameters
+    ----------
+    engine : takes the place of the setting ``engine``
+    """
     options = replace(context.obj, wait_seconds=wait)
     project = options.load()
+    if engine is not None:
+        project = replace(project, settings=project.settings.model_copy(update={"engine": engine}))
     if model is not None:
         project.model(model)
     return options, project

@@ -37,7 +37,7 @@ def validate(context: typer.Context, is_json: Json = False) -> None:
         from pipelines.project.expressions import find_mistakes
 
         with open_for_reading(options, project, "validate") as job:
-            problems = tuple(find_mistakes(job.lake.spark, project))
+            problems = tuple(find_mistakes(job.spark_lake.spark, project))
     if is_json:
         print_json({"ok": not problems, "problems": problems})
     if problems:
@@ -87,37 +87,10 @@ def load(
 
     command = f"load {only}" if only else "load"
     with lake_job.open_for_writing(options, project, command, names) as job:
-        loads = load_tables(job.lake, contracts, stage, job.run, say)
+        loads = load_tables(job.spark_lake, contracts, stage, job.run, say)
         job.outcome = combine_outcomes([done.outcome for done in loads])
     print_json(reports.load_json(loads)) if is_json else reports.print_loads(loads)
     exit_if_unchanged(job.outcome, skip_unchanged)
-
-
-@app.command(rich_help_panel=GROUP)
-def plan(context: typer.Context, skip_unchanged: SkipUnchanged = False, is_json: Json = False) -> None:
-    """Say what `load` and `materialize` would do now, and why. Nothing is started, read in full, or written.
-
-    Example: headwater plan --json
-    """
-    _, project = read_project(context)
-    from headwater import reports
-    from pipelines.delta.commit import Outcome
-    from pipelines.delta.lake import LakeTables
-    from pipelines.gold.plan import plan_views
-    from pipelines.load_plan import plan_loads
-
-    lake = LakeTables(project.settings)
-    loads = plan_loads(lake, [project.contracts[name] for name in sorted(project.contracts)])
-    views = [project.views[name] for name in sorted(project.views)]
-    loaded = [view for view in views if lake.exists("silver", view.source)]
-    planned = plan_views(project, lake, loaded, None)
-    waiting = [view for view in views if view not in loaded]
-    if is_json:
-        print_json(reports.plan_json(loads, planned, waiting))
-    else:
-        reports.print_plan(loads, planned, waiting)
-    has_work = any(load.has_work(None) for load in loads) or not all(view.is_done for view in planned)
-    exit_if_unchanged(Outcome.APPLIED if has_work else Outcome.UNCHANGED, skip_unchanged)
 
 
 def _version_or_instant(text: str) -> int | datetime:
@@ -185,7 +158,7 @@ def _ask_spark(options: Options, project: Project, sql: str, limit: int | None) 
     from pipelines.reading.spark_query import build_query
 
     with open_for_reading(options, project, "query") as job:
-        frame = build_query(job.lake, sql)
+        frame = build_query(job.spark_lake, sql)
         table = (frame if limit is None else frame.limit(limit)).toArrow()
         return Answer(table.schema, iter(table.to_batches()))
 

@@ -48,7 +48,7 @@ def materialize(
     names = [view.name for view in chosen]
     with lake_job.open_for_writing(options, project, "materialize", names) as job:
         say(f"materializing {', '.join(names)}")
-        done = materialize_views(project, job.lake, chosen, through, job.run, is_full=full)
+        done = materialize_views(project, job.spark_lake, chosen, through, job.run, is_full=full)
         job.outcome = combine_outcomes([report.commit.outcome for report in done])
     print_json(reports.gold_json(done)) if is_json else reports.print_gold(done)
     exit_if_unchanged(job.outcome, skip_unchanged)
@@ -70,24 +70,27 @@ def get(
     for pair in keys:
         if "=" not in pair:
             raise UsageError(f"{pair!r} is not key=value", "write, say, carrier=UA")
-    entity = dict(pair.split("=", 1) for pair in keys)
     options, project = read_project(context, wait)
     declared = project.view(view)
     contract = project.contract(declared.source)
-    from headwater.lake_job import hold_lake, open_for_reading
-    from pipelines.gold.materialize import materialize as materialize_views
+    from pipelines.delta.lake import LakeTables
     from pipelines.gold.plan import is_complete
     from pipelines.ledger.data_clock import data_clock
-    from pipelines.reading.features import read_features
+    from pipelines.reading.features import parse_entity, read_features
 
-    with open_for_reading(options, project, "features get") as job:
-        moment = at or data_clock(job.lake, declared.source)
-        if not is_complete(job.lake, declared, contract, moment):  # the lease is taken only where there is work
-            with hold_lake(job, wait):
-                materialize_views(project, job.lake, [declared], moment, job.run)
-        if moment is None:
-            raise UsageError(f"{declared.source} has never been loaded", "run `headwater load`")
-        found = read_features(job.lake, declared, contract, entity, moment)
+    entity = parse_entity(declared, contract, dict(pair.split("=", 1) for pair in keys))
+    lake = LakeTables(project.settings)
+    moment = at or data_clock(lake, declared.source)
+    if moment is None:
+        raise UsageError(f"{declared.source} has never been loaded", "run `headwater load`")
+    if not is_complete(lake, declared, contract, moment):
+        from headwater.lake_job import open_for_writing
+        from pipelines.gold.materialize import materialize as materialize_views
+
+        with open_for_writing(options, project, "features get", [view]) as job:
+            done = materialize_views(project, job.spark_lake, [declared], moment, job.run)
+            job.outcome = done[0].commit.outcome
+    found = read_features(lake, declared, entity, moment)
     if is_json:
         print_json(found)
     else:

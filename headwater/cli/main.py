@@ -1,7 +1,8 @@
 """The command line: ``headwater COMMAND``. Results go to stdout, progress and errors to stderr.
 
 Exit codes: 0 the command is done, also if there was nothing to do; 1 the job failed; 2 wrong usage or configuration;
-3 another writer holds the lake; 99 there was nothing to do and ``--skip-unchanged`` was given.
+3 another writer holds the lake; 4 a verification found a difference; 99 there was nothing to do, and
+``--skip-unchanged`` was given.
 """
 
 import sys
@@ -16,7 +17,7 @@ from headwater.cli.app import app
 from headwater.output import stderr
 
 # Importing a group adds its commands to the application. The help shows the groups in this order.
-for group in ("data", "features", "models", "operations", "demonstrations"):
+for group in ("data", "plan", "features", "models", "operations", "verify", "demonstrations"):
     import_module(f"headwater.cli.{group}")
 
 # The options of ``headwater`` itself. Typer accepts them only before the command.

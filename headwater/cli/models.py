@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from conf.errors import DataNotClean, NoChampion
-from headwater.cli.app import AsOf, Json, Model, SkipUnchanged, Wait, app, exit_if_unchanged, instant, read_project
+from headwater.cli.app import (
+    AsOf,
+    Engine,
+    Json,
+    Model,
+    SkipUnchanged,
+    Wait,
+    app,
+    exit_if_unchanged,
+    instant,
+    read_project,
+)
 from headwater.output import print_json, print_table, say
 
 GROUP = "Models"
@@ -17,7 +28,8 @@ def training_set(
     context: typer.Context,
     model: Model,
     as_of: AsOf = None,
-    out: Annotated[str | None, typer.Option(help="Write the rows as Parquet to this path.")] = None,
+    out: Annotated[str | None, typer.Option(help="Write the rows as Parquet to this new folder.")] = None,
+    engine: Engine = None,
     wait: Wait = 0,
     is_json: Json = False,
 ) -> None:
@@ -25,18 +37,12 @@ def training_set(
 
     Example: headwater training-set late_arrival --as-of 2013-10-31T12:00Z --out /tmp/rows
     """
-    options, project = read_project(context, wait, model)
-    from headwater import lake_job, reports
-    from training.dataset.description import describe_training_set, export_training_set, measure_content_hash
-    from training.dataset.training_set import open_training_set, plan_training_set
+    options, project = read_project(context, wait, model, engine)
+    from headwater import reports
+    from headwater.model_commands import describe_rows, open_model_job
 
-    with lake_job.open_for_writing(options, project, "training-set", [model]) as job:
-        say("completing features, joining them to the labelled spine")
-        model_job = job.on_model(model)
-        with open_training_set(model_job, plan_training_set(model_job, as_of)) as rows:
-            document = describe_training_set(model_job, rows, measure_content_hash(rows))
-            if out is not None:
-                export_training_set(rows, out, project.model(model).label.name)
+    with open_model_job(options, project, "training-set", model, as_of) as (_, job):
+        document = describe_rows(job, as_of, out)
     print_json(document) if is_json else reports.print_training_set(document)
 
 
@@ -46,6 +52,8 @@ def train(
     model: Model,
     as_of: AsOf = None,
     no_promote: Annotated[bool, typer.Option("--no-promote", help="Only register; leave the alias alone.")] = False,
+    engine: Engine = None,
+    skip_unchanged: SkipUnchanged = False,
     wait: Wait = 0,
     is_json: Json = False,
 ) -> None:
@@ -53,15 +61,13 @@ def train(
 
     Example: headwater train late_arrival --as-of 2013-10-31T12:00Z
     """
-    options, project = read_project(context, wait, model)
-    from headwater import lake_job, reports
-    from training.train import train as train_model
+    options, project = read_project(context, wait, model, engine)
+    from headwater import reports
+    from headwater.model_commands import train_model
 
-    with lake_job.open_for_writing(options, project, "train", [model]) as job:
-        say(f"training {model}")
-        report = train_model(job.on_model(model), as_of, not no_promote)
-        job.outcome = report.outcome
+    report = train_model(options, project, model, as_of, not no_promote)
     print_json(report) if is_json else reports.print_training(report)
+    exit_if_unchanged(report.outcome, skip_unchanged)
 
 
 @app.command(rich_help_panel=GROUP)
@@ -70,6 +76,7 @@ def promote(
     model: Model,
     version: Annotated[int | None, typer.Option(help="The version to gate; default: the newest.", min=1)] = None,
     airflow_run: Annotated[str | None, typer.Option(help="Gate the version that this DAG/RUN trained.")] = None,
+    engine: Engine = None,
     wait: Wait = 0,
     is_json: Json = False,
 ) -> None:
@@ -77,11 +84,11 @@ def promote(
 
     Example: headwater promote late_arrival --version 3
     """
-    options, project = read_project(context, wait, model)
+    options, project = read_project(context, wait, model, engine)
     from headwater import lake_job, reports
     from training.registry.promote import promote as promote_version
 
-    with lake_job.open_for_writing(options, project, "promote", [model]) as job:
+    with lake_job.open_without_spark(options, project, "promote", [model]) as job:
         report = promote_version(job.on_model(model), version, airflow_run)
     print_json(report) if is_json else reports.print_gate(report)
 
@@ -93,6 +100,7 @@ def score(
     since: Annotated[datetime | None, instant("First prediction_at; default: not yet scored.", "--from")] = None,
     until: Annotated[datetime | None, instant("End of prediction_at, not included.", "--to")] = None,
     as_of: AsOf = None,
+    engine: Engine = None,
     skip_unchanged: SkipUnchanged = False,
     wait: Wait = 0,
     is_json: Json = False,
@@ -101,25 +109,20 @@ def score(
 
     Example: headwater score late_arrival --from 2013-11-08 --to 2013-11-09 --as-of 2013-11-09T03:00Z
     """
-    options, project = read_project(context, wait, model)
-    from headwater import lake_job, reports
-    from pipelines.delta.commit import Outcome
-    from training.scoring.score import score as score_rows
+    options, project = read_project(context, wait, model, engine)
+    from headwater import reports
+    from headwater.model_commands import score_model
 
-    report = None
-    with lake_job.open_for_writing(options, project, "score", [model]) as job:
-        say(f"scoring {model}")
-        try:
-            report = score_rows(job.on_model(model), since, until, as_of)
-            job.outcome = report.commit.outcome
-        except NoChampion as no_champion:
-            if not skip_unchanged:
-                raise
-            say(f"nothing to do: {no_champion}")
-            job.outcome = Outcome.UNCHANGED
-    if report is not None:
-        print_json(reports.score_json(report)) if is_json else reports.print_score(report)
-    exit_if_unchanged(job.outcome, skip_unchanged)
+    try:
+        report = score_model(options, project, model, since, until, as_of)
+    except NoChampion as no_champion:
+        if not skip_unchanged:
+            raise
+        say(f"nothing to do: {no_champion}")
+        exit_if_unchanged(None, skip_unchanged)
+        return
+    print_json(reports.score_json(report)) if is_json else reports.print_score(report)
+    exit_if_unchanged(report.commit.outcome, skip_unchanged)
 
 
 @app.command(rich_help_panel=GROUP)
@@ -127,6 +130,7 @@ def retrain(
     context: typer.Context,
     model: Model,
     is_check: Annotated[bool, typer.Option("--check", help="Only decide; train nothing.")] = False,
+    engine: Engine = None,
     skip_unchanged: SkipUnchanged = False,
     wait: Wait = 0,
     is_json: Json = False,
@@ -135,19 +139,22 @@ def retrain(
 
     Example: headwater retrain late_arrival --check
     """
-    options, project = read_project(context, wait, model)
-    from headwater import lake_job, reports
+    options, project = read_project(context, wait, model, engine)
+    from headwater import reports
+    from headwater.model_commands import open_model_job
     from pipelines.delta.commit import Outcome
     from training.retrain import decide
-    from training.train import train as train_model
 
-    with lake_job.open_for_writing(options, project, "retrain", [model]) as job:
-        model_job = job.on_model(model)
-        decision = decide(model_job)
-        job.outcome = Outcome.APPLIED if decision.is_due else Outcome.UNCHANGED
-        report = reports.RetrainReport(decision, train_model(model_job) if decision.is_due and not is_check else None)
+    with open_model_job(options, project, "retrain", model) as (lake_job, job):
+        decision = decide(job)
+        lake_job.outcome = Outcome.APPLIED if decision.is_due else Outcome.UNCHANGED
+        report = reports.RetrainReport(decision, None)
+        if decision.is_due and not is_check:
+            from training.train import train as train_version
+
+            report = reports.RetrainReport(decision, train_version(job))
     print_json(report) if is_json else reports.print_retraining(report)
-    exit_if_unchanged(job.outcome, skip_unchanged)
+    exit_if_unchanged(lake_job.outcome, skip_unchanged)
 
 
 @app.command("clean-data", rich_help_panel=GROUP)

@@ -25,7 +25,7 @@ def maintain(context: typer.Context, wait: Wait = 0, is_json: Json = False) -> N
 
     with lake_job.open_for_writing(options, project, "maintain") as job:
         say("looking at the files of each table")
-        done = maintain_tables(project, job.lake, job.run)
+        done = maintain_tables(project, job.spark_lake, job.run)
         models = project.models.values()
         killed = {model.name: mark_dead_runs(open_tracking(project.settings, model)) for model in models}
         compacted = [table for table in done if table.is_compacted]

@@ -71,10 +71,10 @@ def _take_in(job: LakeJob, delivery: Delivery) -> None:
     stderr.print(f"  {delivery.description}", soft_wrap=True)
     project = job.project
     contracts = [project.contracts[name] for name in sorted(project.contracts)]
-    print_loads(load_tables(job.lake, contracts, None, job.run, say))
+    print_loads(load_tables(job.spark_lake, contracts, None, job.run, say))
     say("materializing features")
     views = [project.views[name] for name in sorted(project.views)]
-    print_gold(materialize(project, job.lake, views, None, job.run))
+    print_gold(materialize(project, job.spark_lake, views, None, job.run))
 
 
 def _print_step(message: str) -> None:

@@ -1,6 +1,6 @@
 """Where the tables of an environment lie, ``<lake>/<layer>/<name>``, what their logs say, and how Spark reads them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -57,6 +57,10 @@ class LakeTables:
         """Return the data files of the newest version: path, size_bytes and partition."""
         return log.table_files(self.path(layer, name), self.options)
 
+    def size(self, layer: str, name: str, version: int | None = None) -> int:
+        """Return how many bytes the data files of a version have."""
+        return sum(file["size_bytes"] for file in log.table_files(self.path(layer, name), self.options, version))
+
     def last_commit(self, layer: str, name: str) -> LastCommit:
         """Return what Headwater's newest commit to the table left behind: generation, cursor, metadata."""
         return log.read_last_commit(self.path(layer, name), name, self.options)
@@ -80,10 +84,18 @@ class LakeTables:
         """
         return query_tables({table: self.path(*table) for table in tables}, self.options, sql, versions or {})
 
-    def rows(self, layer: str, name: str, where: str = "true") -> pa.Table:
-        """Read the rows of a small table in this process."""
-        sql = f"SELECT * FROM {layer}.{name} WHERE {where}"  # noqa: S608 (of our own names)
-        return pa.RecordBatchReader.from_stream(self.query([(layer, name)], sql)).read_all()
+    def rows(
+        self, layer: str, name: str, where: str = "true", columns: Sequence[str] = (), version: int | None = None
+    ) -> pa.Table:
+        """Read a table in this process: all its columns or some, as of ``version`` when one is given."""
+        selected = ", ".join(f'"{column}"' for column in columns) or "*"
+        sql = f"SELECT {selected} FROM {layer}.{name} WHERE {where}"  # noqa: S608 (of our own names)
+        versions = {} if version is None else {(layer, name): version}
+        return pa.RecordBatchReader.from_stream(self.query([(layer, name)], sql, versions)).read_all()
+
+    def schema(self, layer: str, name: str, version: int | None = None) -> pa.Schema:
+        """Return the columns of a table with their Arrow types."""
+        return log.table_schema(self.path(layer, name), self.options, version)
 
 
 @dataclass(frozen=True)
@@ -104,8 +116,13 @@ class Lake(LakeTables):
         NotFound : when the table has not been written yet
         """
         if not self.exists(layer, name):
-            hint = "run `headwater load`" if layer in ("bronze", "silver") else "run `headwater materialize`"
-            raise NotFound(f"the table {layer}.{name} does not exist yet in {self.settings.lake}", hint)
+            raise missing_table(self, layer, name)
         from pipelines.delta.tables import read_table
 
         return read_table(self.spark, self.path(layer, name), version)
+
+
+def missing_table(lake: LakeTables, layer: str, name: str) -> NotFound:
+    """Return the error that a table does not exist, with the command that makes it."""
+    hint = "run `headwater load`" if layer in ("bronze", "silver") else "run `headwater materialize`"
+    return NotFound(f"the table {layer}.{name} does not exist yet in {lake.settings.lake}", hint)

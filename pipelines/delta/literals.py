@@ -1,4 +1,4 @@
-"""Python values written as literals of Spark SQL. Delta skips files by literals only, not by equality of columns."""
+"""Python values written as SQL literals. Delta skips files by literals only, not by equality of columns."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,3 +24,11 @@ def sql_literal(value: Any) -> str:
             escaped = value.replace("\\", "\\\\").replace("'", "\\'")
             return f"'{escaped}'"
     raise TypeError(f"no literal for {value!r}")
+
+
+def standard_literal(value: Any) -> str:
+    """Write a value as standard SQL, which DataFusion speaks: a backslash in a text is a backslash."""
+    if isinstance(value, str):
+        escaped = value.replace("'", "''")
+        return f"'{escaped}'"
+    return sql_literal(value)

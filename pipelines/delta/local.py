@@ -59,6 +59,26 @@ def merge_records(path: str, options: Options, rows: pa.Table, grain: Sequence[s
     return Commit(Outcome.APPLIED, before, table_version(path, options), *counts)
 
 
+def merge_new_records(
+    path: str, options: Options, rows: pa.Table, grain: Sequence[str], stamp: Stamp, bounds: Sequence[str] = ()
+) -> Commit:
+    """Insert the rows whose key the table does not have; create the table when there is none.
+
+    Parameters
+    ----------
+    bounds : conditions with literals on the table's columns (``t.``), by which files are skipped
+    """
+    table = open_log(path, options)
+    if table is None:
+        return append_records(path, options, rows, stamp)
+    before = table.version()
+    on = " AND ".join([*bounds, *(f"t.{name} = s.{name}" for name in grain)])
+    merge = table.merge(rows, on, source_alias="s", target_alias="t", commit_properties=_commit_properties(stamp))
+    done = merge.when_not_matched_insert_all().execute()
+    after = table_version(path, options)
+    return Commit(Outcome.APPLIED, before, after, int(done["num_target_rows_inserted"]))
+
+
 def _commit_properties(stamp: Stamp) -> CommitProperties:
     return CommitProperties(custom_metadata={"userMetadata": stamp.metadata})
 

@@ -87,15 +87,21 @@ def table_properties(path: str, options: Options = None) -> dict[str, str]:
     return {} if table is None else dict(table.metadata().configuration)
 
 
-def table_files(path: str, options: Options = None) -> list[dict[str, Any]]:
-    """Return the data files of the newest version: path, partition (a dict of values), and size_bytes."""
-    table = open_log(path, options)
+def table_files(path: str, options: Options = None, version: int | None = None) -> list[dict[str, Any]]:
+    """Return the data files of a version (None: the newest): path, partition (a dict of values), and size_bytes."""
+    table = open_log(path, options, version)
     if table is None:
         return []
     actions = pa.table(table.get_add_actions())
     names = [name for name in ("path", "size_bytes", "partition") if name in actions.column_names]
     found: list[dict[str, Any]] = actions.select(names).to_pylist()
     return found
+
+
+def table_schema(path: str, options: Options = None, version: int | None = None) -> pa.Schema:
+    """Return the columns of the table at a version (None: the newest) with their types; none when there is no table."""
+    table = open_log(path, options, version)
+    return pa.schema([]) if table is None else pa.schema(table.schema().to_arrow())
 
 
 def read_last_commit(path: str, name: str, options: Options = None, until: int | None = None) -> LastCommit:

@@ -1,8 +1,9 @@
-"""The lease: only one process at a time may write to a lake. It is a file lock, held by the JVM that commits.
+"""The lease: only one process at a time may write to a lake. It is a file lock, held by the process that commits.
 
-However the JVM ends, the operating system frees the lock. Who holds the lease is written to a second file beside the
-locked one: a process loses its lock when it opens and closes the locked file again. For a lake on object storage the
-lock lies in this machine's temporary folder, so all its writers must be on one machine.
+That is Spark's JVM for what Spark writes, and else this process. However it ends, the operating system frees the lock.
+Who holds the lease is written to a second file beside the locked one: a process loses its lock when it opens and
+closes the locked file again. For a lake on object storage the lock lies in this machine's temporary folder, so all its
+writers must be on one machine.
 """
 
 import fcntl
@@ -19,18 +20,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from py4j.protocol import Py4JError
-from pyspark.sql import SparkSession
-
-from conf.errors import LakeBusy, LeaseLost
+from conf.errors import LakeBusy
 from conf.instants import format_instant
 from conf.settings import Settings
+from pipelines.operations.locks import Lock
 from pipelines.runtime.run_facts import RunFacts
 
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid
-_PROPERTY = "headwater.lease"
 _POLL_SECONDS = 0.2
 
 
@@ -77,7 +74,7 @@ def check_free(settings: Settings, wait_seconds: float = 0) -> None:
 
 @contextmanager
 def hold_lease(
-    spark: SparkSession, settings: Settings, wait_seconds: float = 0, run: RunFacts | None = None
+    lock: Lock, settings: Settings, wait_seconds: float = 0, run: RunFacts | None = None
 ) -> Iterator[Holder | None]:
     """Hold the lake's lease while the body runs.
 
@@ -89,49 +86,24 @@ def hold_lease(
     ------
     LakeBusy : when another process holds the lease and does not release it within ``wait_seconds``
     """
-    lock, holder_path = lease_file(settings), holder_file(settings)
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    jvm: Any = spark._jvm
-    properties = jvm.java.lang.System.getProperties()
-    if properties.get(_PROPERTY) is not None:  # this process holds it already
+    file, holder_path = lease_file(settings), holder_file(settings)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if lock.is_held:
         yield None
         return
-    channel = jvm.java.io.RandomAccessFile(str(lock), "rw").getChannel()
     deadline = time.monotonic() + wait_seconds
-    while (held := channel.tryLock()) is None:
+    while not lock.try_lock(file):
         if time.monotonic() >= deadline:
-            channel.close()
-            raise _busy(settings, _locking_process(lock))
+            raise _busy(settings, _locking_process(file))
         time.sleep(_POLL_SECONDS)
-    properties.put(_PROPERTY, held)
     died = _read_holder(holder_path)
     _write_holder(holder_path, run)
     try:
         yield died
     finally:
-        check_lease(spark)
+        lock.check()
         holder_path.unlink(missing_ok=True)
-        properties.remove(_PROPERTY)
-        held.release()
-        channel.close()
-
-
-def check_lease(spark: SparkSession) -> None:
-    """Check that the JVM still runs: when it ends, this process has lost the lease.
-
-    Call this before anything is written outside the lake, such as a model's version or alias.
-
-    Raises
-    ------
-    LeaseLost : when the JVM is gone
-    """
-    try:
-        jvm: Any = spark._jvm
-        jvm.java.lang.System.nanoTime()
-    except (Py4JError, OSError) as error:
-        what = "Spark's JVM ended before the job did, and with it the lease on the lake"
-        hint = "was it killed, or out of memory (spark.driver_memory)? Run the same command again: nothing is lost"
-        raise LeaseLost(what, hint) from error
+        lock.release()
 
 
 def _read_holder(path: Path) -> Holder | None:

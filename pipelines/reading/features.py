@@ -1,18 +1,23 @@
-"""The feature values of one entity at one instant, as the point-in-time join gives them."""
+"""The feature values of one entity at one instant, as the point-in-time join gives them, read without Spark."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
-from pyspark.sql import functions as F
+import polars as pl
 
 from conf.contract import Contract
 from conf.errors import UsageError, did_you_mean
-from conf.instants import as_utc, instant_to_micros
+from conf.instants import instant_to_micros, micros_to_instant, parse_instant
 from features.definitions import FeatureView
-from features.spark.as_of import join_as_of
-from pipelines.delta.lake import Lake
+from features.grid import last_point
+from features.local.as_of import join_as_of
+from pipelines.delta.lake import LakeTables
+from pipelines.delta.literals import standard_literal
+
+_BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -33,15 +38,27 @@ class FeatureValues:
     values: dict[str, Any]
 
 
-def read_features(
-    lake: Lake, view: FeatureView, contract: Contract, entity: Mapping[str, str], at: datetime
-) -> FeatureValues:
-    """Look up the feature values of one entity. The view's table must be complete through ``at``.
+def read_features(lake: LakeTables, view: FeatureView, entity: Mapping[str, Any], at: datetime) -> FeatureValues:
+    """Look up the feature values of an entity, as ``parse_entity`` returns it.
 
-    Parameters
-    ----------
-    contract : of the view's source; it gives the types of the join keys
-    entity : the value of each join key, as text
+    The view's table must be complete through ``at``.
+    """
+    at_us = instant_to_micros(at)
+    where = [f'"{key}" = {standard_literal(value)}' for key, value in entity.items()]
+    where.append(f"feature_at <= {standard_literal(micros_to_instant(last_point(view, at_us)))}")
+    stored = pl.DataFrame(pl.from_arrow(lake.rows("gold", view.name, " AND ".join(where))))
+    keys = {key: pl.Series([value], dtype=stored.schema[key]) for key, value in entity.items()}
+    spine = pl.DataFrame({**keys, "prediction_at": pl.Series([at], dtype=pl.Datetime("us", "UTC"))})
+    row = join_as_of(spine, [(view, stored)], at_us, with_times=True).row(0, named=True)
+    feature_at, available_at, changed_at = (
+        row[view.column_of(name)] for name in ("feature_at", "available_at", "changed_at")
+    )
+    values = {name: row[view.column_of(name)] for name in view.feature_names}
+    return FeatureValues(view.name, dict(entity), feature_at, available_at, changed_at, values)
+
+
+def parse_entity(view: FeatureView, contract: Contract, entity: Mapping[str, str]) -> dict[str, Any]:
+    """Return the join keys of an entity in the view's order, each of its own type.
 
     Raises
     ------
@@ -52,14 +69,28 @@ def read_features(
         unknown = [name for name in entity if name not in keys]
         hint = did_you_mean(unknown[0], keys) if unknown else f"give {' '.join(f'{key}=…' for key in keys)}"
         raise UsageError(f"{view.name} is asked by {', '.join(keys)}", hint)
-    typed = [F.lit(entity[key]).try_cast(contract.type_of(key)).alias(key) for key in keys]
-    spine = lake.spark.range(1).select(*typed, F.lit(at).alias("prediction_at"))
-    joined = join_as_of(spine, [(view, lake.read("gold", view.name))], instant_to_micros(at), with_times=True)
-    row = joined.collect()[0].asDict()
-    for key in keys:
-        if row[key] is None:
-            raise UsageError(f"{entity[key]!r} is not a {contract.type_of(key)}, as {key} is", "give a valid value")
-    times = (row[f"{view.name}__{name}"] for name in ("feature_at", "available_at", "changed_at"))
-    feature_at, available_at, changed_at = (time and as_utc(time) for time in times)
-    values = {name: row[view.column_of(name)] for name in view.feature_names}
-    return FeatureValues(view.name, {key: row[key] for key in keys}, feature_at, available_at, changed_at, values)
+    return {key: _parse(key, entity[key], contract.type_of(key)) for key in keys}
+
+
+def _parse(key: str, text: str, kind: str) -> Any:
+    try:
+        match kind:
+            case "string":
+                return text
+            case "boolean":
+                return _BOOLEANS[text.lower()]
+            case "int" | "bigint":
+                return _in_range(int(text), 31 if kind == "int" else 63)
+            case "date":
+                return date.fromisoformat(text)
+            case "timestamp":
+                return parse_instant(text)
+        return Decimal(text)
+    except (ValueError, KeyError, ArithmeticError, UsageError):
+        raise UsageError(f"{text!r} is not a {kind}, as {key} is", "give a valid value") from None
+
+
+def _in_range(number: int, bits: int) -> int:
+    if not -(2**bits) <= number < 2**bits:
+        raise ValueError(number)
+    return number

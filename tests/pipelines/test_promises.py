@@ -13,6 +13,7 @@ from pipelines.gold.plan import plan_view
 from pipelines.gold.write_view import build_difference
 from pipelines.ledger.data_clock import data_clock
 from pipelines.operations.lease import hold_lease
+from pipelines.operations.locks import SparkLock
 from pipelines.silver.standing_row import build_standing_rows
 from pipelines.silver.type_rows import build_typed_rows
 from tests.pipelines.spark_counters import counted
@@ -133,7 +134,7 @@ def test_a_second_writer_is_told_who_writes(spark: SparkSession, tmp_path: Path)
     energy = make_energy(tmp_path / "energy", days=0)
     small = make_lake(spark, tmp_path / "other")
     settings = small.project.settings.model_copy(update={"lake": str(energy.tables)})
-    with hold_lease(spark, settings):
+    with hold_lease(SparkLock(spark), settings):
         for words in (["load"], ["load", "--wait", "1"]):
             done = subprocess.run(energy.command(*words), capture_output=True, text=True, check=False, timeout=120)
             assert done.returncode == 3

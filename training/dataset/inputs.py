@@ -1,11 +1,9 @@
 """The inputs of a model: its request columns and features by name, each a number or a text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, NumericType, StringType
+import pyarrow as pa
 
 from conf.errors import ConfigError, Problem
 
@@ -31,9 +29,8 @@ class Inputs:
         return tuple(name for name, kind in self.kinds.items() if kind == NUMBER)
 
     @property
-    def columns(self) -> list[Column]:
-        """The columns to select from a frame: every number is cast to double, every text to string."""
-        return [F.col(name).cast(kind).alias(name) for name, kind in self.kinds.items()]
+    def schema(self) -> pa.Schema:
+        return pa.schema([(name, pa.string() if kind == TEXT else pa.float64()) for name, kind in self.kinds.items()])
 
     def incompatibility_with(self, wanted: Mapping[str, str]) -> str:
         """Say why a model that takes ``wanted`` cannot be given these inputs; '' when it can."""
@@ -44,19 +41,19 @@ class Inputs:
         return f"{', '.join(changed)} changed between number and text since" if changed else ""
 
 
-def describe_inputs(frame: DataFrame, names: Sequence[str]) -> Inputs:
-    """Find out from the column types of a frame which inputs are numbers and which are texts.
+def make_inputs(kinds: Mapping[str, str | None], types: Mapping[str, str]) -> Inputs:
+    """Make the inputs from the kind of each column; None where a column is neither a number nor a text.
+
+    Parameters
+    ----------
+    types : the type of each column in words, for the error
 
     Raises
     ------
     ConfigError : names every column whose type a model cannot take as it is
     """
-    types = {name: frame.schema[name].dataType for name in names}
-    problems = [
-        Problem("features", name, f"is of type {kind.simpleString()}", "use a number, a truth value or a text instead")
-        for name, kind in types.items()
-        if not isinstance(kind, NumericType | BooleanType | StringType)
-    ]
+    hint = "use a number, a truth value or a text instead"
+    problems = [Problem("features", name, f"is of type {types[name]}", hint) for name in kinds if kinds[name] is None]
     if problems:
         raise ConfigError(problems)
-    return Inputs({name: TEXT if isinstance(kind, StringType) else NUMBER for name, kind in types.items()})
+    return Inputs({name: kind for name, kind in kinds.items() if kind is not None})

@@ -1,11 +1,12 @@
 """A pin: one Delta table at one version, so that what was read can be read again."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from pyspark.sql import DataFrame
+from pipelines.delta.lake import Lake, LakeTables, missing_table
 
-from pipelines.delta.lake import Lake
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 
 @dataclass(frozen=True)
@@ -19,20 +20,22 @@ class TablePin:
     path: str
 
     @classmethod
-    def of(cls, lake: Lake, layer: str, name: str) -> Self:
+    def of(cls, lake: LakeTables, layer: str, name: str) -> Self:
         """Pin the newest version of a table.
 
         Raises
         ------
         NotFound : when the table has not been written yet
         """
-        lake.read(layer, name)
-        return cls(layer, name, lake.version(layer, name), lake.table_id(layer, name), lake.path(layer, name))
+        version = lake.version(layer, name)
+        if version < 0:
+            raise missing_table(lake, layer, name)
+        return cls(layer, name, version, lake.table_id(layer, name), lake.path(layer, name))
 
     @property
     def full_name(self) -> str:
         return f"{self.layer}.{self.name}"
 
-    def read(self, lake: Lake) -> DataFrame:
+    def read(self, lake: Lake) -> "DataFrame":
         """Read the table lazily, at this version."""
         return lake.read(self.layer, self.name, self.version)

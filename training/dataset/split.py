@@ -7,14 +7,9 @@ The holdout ends ``label_wait`` before ``as_of``, so that slow labels have had t
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
 from conf.errors import TrainingError
-from conf.instants import format_instant, instant_to_micros
+from conf.instants import format_instant
 from conf.model import Split
-
-TRAINING, HOLDOUT, BETWEEN = "training", "holdout", "between"
 
 
 @dataclass(frozen=True)
@@ -46,12 +41,3 @@ def place_split(split: Split, as_of: datetime) -> SplitBounds:
             "choose a later --as-of, an earlier split_at or a shorter label_wait",
         )
     return SplitBounds(as_of, split_at, split_at - split.gap, holdout_until)
-
-
-def build_part(bounds: SplitBounds, prediction_at: Column, label_known_at: Column) -> Column:
-    """Return ``training``, ``holdout`` or ``between`` for a row whose label is known by ``as_of``."""
-    asked, known = F.unix_micros(prediction_at), F.unix_micros(label_known_at)
-    split_at = instant_to_micros(bounds.split_at)
-    is_training = (asked < instant_to_micros(bounds.train_until)) & (known <= split_at)
-    is_holdout = (asked >= split_at) & (asked < instant_to_micros(bounds.holdout_until))
-    return F.when(is_training, TRAINING).when(is_holdout, HOLDOUT).otherwise(BETWEEN)

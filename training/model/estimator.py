@@ -24,7 +24,7 @@ from sklearn.utils import get_tags
 
 from conf.errors import ConfigError, Problem, TrainingError
 from conf.model import Estimator
-from training.model.evaluate import Numbers
+from training.model.scores import Numbers
 
 DEFAULT_PATHS = {"classification": "lightgbm.LGBMClassifier", "regression": "lightgbm.LGBMRegressor"}
 ALWAYS_REQUIRED = {"mlflow", "numpy", "pandas", "scikit-learn", "skops"}

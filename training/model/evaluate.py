@@ -6,13 +6,12 @@ prediction is not a finite number.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-Numbers = NDArray[np.float64]
+from training.model.scores import Numbers
+
 THRESHOLD = 0.5
 _Metric = Callable[[Numbers, Numbers], float]
 
@@ -28,12 +27,6 @@ _METRICS: dict[str, _Metric] = {
     "r2": lambda y, p: float(sk.r2_score(y, p)),
 }
 _RANKING = ("roc_auc", "average_precision")
-
-
-def as_scores(prediction: Any) -> Numbers:
-    """Return one number for each row: the predicted value or, of two class probabilities, the positive class's."""
-    values = np.asarray(prediction, dtype=np.float64)
-    return values[:, -1] if values.ndim == 2 else values
 
 
 def evaluate(names: Sequence[str], labels: Numbers, scores: Numbers) -> dict[str, float]:

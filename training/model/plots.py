@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from training.model.evaluate import Numbers
+from training.model.scores import Numbers
 
 SHOWN_FEATURES = 30
 

@@ -3,17 +3,14 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cache
 
 from conf.model import ModelDeclaration
-from conf.settings import ROOT
-from training.dataset.collected_rows import CollectedRows
+from training.dataset.rows import TrainingRows
+from training.model.engine_digest import engine_digest
 from training.model.estimator import estimator_params, estimator_path
 
-ENGINE = ("conf/*.py", "features/*.py", "features/spark/*.py", "pipelines/**/*.py", "training/**/*.py")
 
-
-def recipe_of(declaration: ModelDeclaration, rows: CollectedRows, requirements: Sequence[str]) -> str:
+def recipe_of(declaration: ModelDeclaration, rows: TrainingRows, requirements: Sequence[str]) -> str:
     """Hash the rows, the inputs, the estimator, its packages and the engine's source. Returns 32 hex digits."""
     parts = {
         "rows": rows.content_hash,
@@ -25,12 +22,3 @@ def recipe_of(declaration: ModelDeclaration, rows: CollectedRows, requirements: 
         "engine": engine_digest(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
-
-
-@cache
-def engine_digest() -> str:
-    """Hash the engine's own source files."""
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in ENGINE for path in ROOT.glob(pattern)):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()

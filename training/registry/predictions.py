@@ -1,14 +1,16 @@
 """What a registered version takes as inputs, and what it answers."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import mlflow
-import pandas as pd
-from pyspark.sql import Column, SparkSession
-from pyspark.sql import functions as F
 
-from training.model.evaluate import Numbers, as_scores
+from training.model.scores import Numbers, as_scores
 from training.registry.tracking import Tracking
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import Column, SparkSession
 
 
 def input_kinds(tracking: Tracking, number: int) -> dict[str, str]:
@@ -17,13 +19,15 @@ def input_kinds(tracking: Tracking, number: int) -> dict[str, str]:
     return {str(column.name): str(column.type.name) for column in schema.inputs}
 
 
-def predict_scores(tracking: Tracking, number: int, inputs: pd.DataFrame) -> Numbers:
+def predict_scores(tracking: Tracking, number: int, inputs: "pd.DataFrame") -> Numbers:
     """Score rows with a version in this process. Returns one number for each row."""
     return as_scores(mlflow.pyfunc.load_model(tracking.uri(number)).predict(inputs))
 
 
-def build_scores(spark: SparkSession, tracking: Tracking, number: int, inputs: Sequence[Column]) -> Column:
+def build_scores(spark: "SparkSession", tracking: Tracking, number: int, inputs: Sequence["Column"]) -> "Column":
     """Return the column of a version's scores, computed by Spark's workers with the packages that are installed."""
+    from pyspark.sql import functions as F
+
     uri = tracking.uri(number)
     outputs = mlflow.models.get_model_info(uri).signature.outputs
     kind = "array<double>" if outputs.is_tensor_spec() else "double"

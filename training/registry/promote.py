@@ -8,46 +8,25 @@ the alias now is not judged again.
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from conf.errors import NotFound, TrainingError
 from conf.instants import parse_instant
-from pipelines.operations.lease import check_lease
-from training.dataset.collected_rows import CollectedRows, collect_rows
 from training.dataset.description import SPEC_DOCUMENT
-from training.dataset.training_set import open_training_set, recall_training_set
-from training.model.evaluate import Numbers, baseline_scores, evaluate
+from training.dataset.engine import make_training_rows
+from training.dataset.rows import TrainingRows
+from training.dataset.spec import recall_training_set
+from training.model.evaluate import baseline_scores, evaluate
+from training.model.scores import Numbers
 from training.model_job import ModelJob
 from training.registry.compatibility import find_incompatibility
 from training.registry.gate import Champion, Measured, Verdict, judge
 from training.registry.predictions import input_kinds, predict_scores
 from training.registry.runs import AIRFLOW_TAG, mark_dead_runs
 from training.registry.tracking import Tracking, log_values, open_tracking, read_document
+from training.registry.verdicts import REASON_TAG, VERDICT_TAG, PromoteReport, Step, find_settled, recorded_verdict
 from training.registry.versions import Version, find_champion, find_version, find_versions, set_champion, tag_version
 
-VERDICT_TAG, REASON_TAG = "gate.verdict", "gate.reason"
 VERDICT_DOCUMENT = "gate/verdict.json"
-
-
-class Step(StrEnum):
-    """What the gate did: it moved the alias, refused to move it, or found that an earlier run had done so already."""
-
-    PROMOTED = "PROMOTED"
-    REFUSED = "REFUSED"
-    ALREADY_CHAMPION = "ALREADY_CHAMPION"
-    ALREADY_REFUSED = "ALREADY_REFUSED"
-
-
-@dataclass(frozen=True)
-class PromoteReport:
-    """What became of a version at the gate; ``champion`` is the version that holds the alias afterwards."""
-
-    model: str
-    version: int
-    step: Step
-    champion: int | None
-    verdict: Verdict | None
 
 
 def promote(job: ModelJob, number: int | None = None, airflow_run: str | None = None) -> PromoteReport:
@@ -83,7 +62,7 @@ def _find_trained_by(airflow_run: str, versions: Sequence[Version], model: str) 
 
 
 def gate_version(
-    job: ModelJob, tracking: Tracking, version: Version, read_rows: Callable[[], CollectedRows]
+    job: ModelJob, tracking: Tracking, version: Version, read_rows: Callable[[], TrainingRows]
 ) -> PromoteReport:
     """Judge a version on its holdout, and move the alias to it if it wins.
 
@@ -91,20 +70,19 @@ def gate_version(
     """
     champion = find_champion(tracking)
     current = champion.number if champion else None
-    recorded = _recorded_verdict(version, current)
-    if current == version.number:
-        return PromoteReport(job.model, version.number, Step.ALREADY_CHAMPION, current, recorded)
-    verdict = recorded or _judge(job, tracking, version, champion, read_rows())
+    settled = find_settled(job.model, version, current)
+    if settled is not None:
+        return settled
+    verdict = recorded_verdict(version, current) or _judge(job, tracking, version, champion, read_rows())
     if verdict.is_promoted:
-        check_lease(job.lake.spark)
+        job.check_lease()
         set_champion(tracking, version.number)
         return PromoteReport(job.model, version.number, Step.PROMOTED, version.number, verdict)
-    step = Step.ALREADY_REFUSED if recorded else Step.REFUSED
-    return PromoteReport(job.model, version.number, step, current, verdict)
+    return PromoteReport(job.model, version.number, Step.REFUSED, current, verdict)
 
 
 def _judge(
-    job: ModelJob, tracking: Tracking, version: Version, champion: Version | None, rows: CollectedRows
+    job: ModelJob, tracking: Tracking, version: Version, champion: Version | None, rows: TrainingRows
 ) -> Verdict:
     """Measure the challenger and the champion on the challenger's holdout, and record the gate's verdict."""
     declaration, metric, labels = job.declaration, job.declaration.primary_metric, rows.holdout.labels
@@ -125,7 +103,7 @@ def _judge(
     return verdict
 
 
-def _score_holdout(tracking: Tracking, version: Version, rows: CollectedRows) -> Numbers:
+def _score_holdout(tracking: Tracking, version: Version, rows: TrainingRows) -> Numbers:
     inputs = list(input_kinds(tracking, version.number))
     return predict_scores(tracking, version.number, rows.holdout.inputs[inputs])
 
@@ -139,23 +117,10 @@ def _record(tracking: Tracking, version: Version, verdict: Verdict) -> None:
     tag_version(tracking, version.number, tags)
 
 
-def _recorded_verdict(version: Version, champion: int | None) -> Verdict | None:
-    """Return the verdict on a version, if it was judged against the champion that holds the alias now.
-
-    Of the champion itself, return the verdict that made it champion.
-    """
-    written = version.tags.get(VERDICT_TAG)
-    if written is None:
-        return None
-    verdict = Verdict.from_json(json.loads(written))
-    return verdict if champion in (verdict.champion_version, version.number) else None
-
-
-def _recorded_rows(job: ModelJob, tracking: Tracking, version: Version) -> CollectedRows:
+def _recorded_rows(job: ModelJob, tracking: Tracking, version: Version) -> TrainingRows:
     """Read again the rows of the training set that a version was trained and judged with."""
     document = read_document(tracking, version.run_id, SPEC_DOCUMENT)
-    with open_training_set(job, recall_training_set(job, document)) as training_set:
-        rows = collect_rows(training_set, job.declaration.task)
+    rows = make_training_rows(job, recall_training_set(job, document))
     if rows.content_hash != document["content_hash"]:
         message = f"the training set of version {version.number} has other rows now than when the version was made"
         raise TrainingError(message, f"train again: `headwater train {job.model}`")

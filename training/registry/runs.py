@@ -5,14 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from pipelines.runtime.run_facts import RunFacts
 from training.dataset.pins import TablePin
 from training.registry.process import is_alive, this_process
 from training.registry.tracking import Tracking, log_tables, log_values
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PROCESS_TAG = "process"
 AIRFLOW_TAG, RUN_TAG = "airflow.run", "headwater.run"
@@ -27,7 +28,7 @@ class RunRecord:
     metrics: Mapping[str, float]
     tables: Sequence[TablePin] = ()
     documents: Mapping[str, Any] = field(default_factory=dict)
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    figures: Mapping[str, "Figure"] = field(default_factory=dict)
 
 
 def maker_tags(run: RunFacts) -> dict[str, str]:

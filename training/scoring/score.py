@@ -5,28 +5,17 @@ The champion is looked up once, at the beginning. The features are those that co
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
-
-from conf.errors import NoChampion, TrainingError
-from conf.instants import instant_to_micros, micros_to_instant
 from pipelines.delta.commit import Commit, Stamp, unchanged
-from pipelines.delta.literals import sql_literal
-from pipelines.delta.merge import Target, merge_new_rows
-from pipelines.delta.tables import create_table, require_columns
-from training.dataset.inputs import describe_inputs
+from training.dataset.engine import Engine
 from training.dataset.pins import TablePin
-from training.dataset.spine import PREDICTION_AT
-from training.dataset.training_set import join_features
 from training.model_job import ModelJob
-from training.registry.compatibility import find_incompatibility
-from training.registry.tracking import open_tracking
-from training.registry.versions import find_champion
-from training.scoring.answers import build_answers, check_answers
-from training.scoring.questions import MODEL_VERSION, SCORE, Interval, ScoringPlan, open_questions, place_interval
+from training.scoring.local.answers import answer_questions
+from training.scoring.local.questions import find_questions
+from training.scoring.plan import MODEL_VERSION, Interval, ScoringPlan, plan_scoring
 
 
 @dataclass(frozen=True)
@@ -60,65 +49,52 @@ def score(
     DataError : when a row has no prediction_at, or became known only after it; names up to three
     TrainingError : when the champion cannot answer with the features as they are declared now
     """
-    tracking = open_tracking(job.project.settings, job.declaration)
-    champion = find_champion(tracking)
-    if champion is None:
-        raise NoChampion(f"the model {job.model} has no champion yet", f"run `headwater train {job.model}`")
-    interval = place_interval(as_of or job.clock(job.declaration.spine.table), since, until)
-    job.complete_features(interval.as_of)
-    spine = TablePin.of(job.lake, "silver", job.declaration.spine.table)
-    views = tuple(TablePin.of(job.lake, "gold", view.name) for view in job.views)
-    plan = ScoringPlan(job, tracking, champion, interval, spine, views)
-    commit = _answer_questions(plan)
-    return ScoreReport(job.model, f"gold.{plan.table}", champion.number, champion.run_id, interval, commit)
+    plan = plan_scoring(job, since, until, as_of)
+    if plan.views is None:
+        job.complete_features(plan.interval.as_of)
+        plan = replace(plan, views=tuple(TablePin.of(job.lake, "gold", view.name) for view in job.views))
+    return report_score(plan, _answer(plan))
 
 
-def _answer_questions(plan: ScoringPlan) -> Commit:
-    job = plan.job
-    with open_questions(plan) as questions:
-        if not questions.rows:
-            return unchanged(job.lake.version("gold", plan.table))
-        joined = join_features(job, plan.views, questions.frame, plan.interval.as_of, questions.span)
-        inputs = describe_inputs(joined, job.input_names)
-        reason = find_incompatibility(job.fingerprints, plan.tracking, plan.version, inputs)
-        if reason:
-            hint = f"run `headwater train {job.model}`"
-            raise TrainingError(f"champion v{plan.version.number} cannot score: {reason}", hint)
-        answers = build_answers(plan, joined, inputs, questions.rows).persist()
-        try:
-            check_answers(plan, answers, questions.rows)
-            return _write(plan, answers, questions.span)
-        finally:
-            answers.unpersist()
+def report_score(plan: ScoringPlan, commit: Commit | None = None) -> ScoreReport:
+    """Report a scoring; without a commit, one for which there was nothing to do."""
+    commit = commit or unchanged(plan.job.lake.version("gold", plan.table))
+    version = plan.version
+    return ScoreReport(plan.job.model, f"gold.{plan.table}", version.number, version.run_id, plan.interval, commit)
 
 
-def _write(plan: ScoringPlan, answers: DataFrame, span: tuple[int, int]) -> Commit:
-    lake = plan.job.lake
-    path = lake.path("gold", plan.table)
-    rows = _build_score_rows(plan, answers, datetime.now(UTC))
-    create_table(lake.spark, path, require_columns(rows.schema, ()))
-    first, last = (sql_literal(micros_to_instant(micros)) for micros in span)
-    bounds = [f"t.{PREDICTION_AT} >= {first} AND t.{PREDICTION_AT} <= {last}"]
-    target = Target(path, (*plan.key, MODEL_VERSION), bounds)
+def count_questions(plan: ScoringPlan) -> int | None:
+    """Return how many questions there are to score; None where only Spark can find out."""
+    return None if plan.engine.engine is Engine.SPARK else find_questions(plan).height
+
+
+def _answer(plan: ScoringPlan) -> Commit:
+    stamp = Stamp(plan.table, plan.job.run, extra=_facts(plan))
+    if plan.engine.engine is Engine.SPARK:
+        from training.scoring.spark.answers import answer_questions as answer_by_spark
+
+        return answer_by_spark(plan, describe_scoring(plan, datetime.now(UTC)), stamp)
+    questions = find_questions(plan)
+    if not questions.height:
+        return unchanged(plan.job.lake.version("gold", plan.table))
+    return answer_questions(plan, questions, describe_scoring(plan, datetime.now(UTC)), stamp)
+
+
+def describe_scoring(plan: ScoringPlan, now: datetime) -> dict[str, Any]:
+    """Return the columns that all scores of a scoring share: which model gave them, from which tables, as of when.
+
+    Only ``scored_at`` is wall time.
+    """
+    return {
+        "model_name": plan.job.model,
+        MODEL_VERSION: plan.version.number,
+        "run_id": plan.version.run_id,
+        "feature_versions": json.dumps({pin.full_name: pin.version for pin in plan.pins}, sort_keys=True),
+        "as_of": plan.interval.as_of,
+        "scored_at": now,
+    }
+
+
+def _facts(plan: ScoringPlan) -> dict[str, Any]:
     sources = {pin.full_name: pin.version for pin in plan.pins}
-    facts = {"model": plan.job.model, "model_version": plan.version.number, "sources": sources}
-    return merge_new_rows(lake.spark, target, rows, Stamp(plan.table, plan.job.run, extra=facts))
-
-
-def _build_score_rows(plan: ScoringPlan, answers: DataFrame, now: datetime) -> DataFrame:
-    """Add to each score which model gave it, from which tables, and as of when. Only ``scored_at`` is wall time."""
-    versions = json.dumps({pin.full_name: pin.version for pin in plan.pins}, sort_keys=True)
-    return answers.select(
-        *plan.key,
-        SCORE,
-        F.lit(plan.job.model).alias("model_name"),
-        F.lit(plan.version.number).alias(MODEL_VERSION),
-        F.lit(plan.version.run_id).alias("run_id"),
-        F.lit(versions).alias("feature_versions"),
-        _instant(plan.interval.as_of).alias("as_of"),
-        _instant(now).alias("scored_at"),
-    )
-
-
-def _instant(instant: datetime) -> Column:
-    return F.timestamp_micros(F.lit(instant_to_micros(instant)))
+    return {"model": plan.job.model, "model_version": plan.version.number, "sources": sources}

@@ -24,6 +24,7 @@ from pipelines.delta.tables import read_table
 from pipelines.operations import maintenance
 from pipelines.operations.journal import end_run, write_journal
 from pipelines.operations.lease import hold_lease, holder_file
+from pipelines.operations.locks import SparkLock
 from pipelines.project.project import load_project
 from pipelines.runtime.run_facts import RunFacts
 from tests.projects.energy_project import EnergyProject, make_energy
@@ -107,7 +108,7 @@ def test_a_failed_job_says_why_and_a_killed_one_is_entered_by_the_next(
     settings = load_project(energy.folder, "local").settings
     said = holder_file(settings)
     victim = RunFacts("r1", "maintain", "x", datetime(2024, 3, 1, tzinfo=UTC))
-    with hold_lease(spark, settings, run=victim):
+    with hold_lease(SparkLock(spark), settings, run=victim):
         left_behind = said.read_bytes()
     assert not said.exists()
     said.write_bytes(left_behind)  # as SIGKILL leaves it

@@ -7,10 +7,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import ConfigError
 from conf.model import Label, Spine, Split
-from training.dataset.labels import build_labelled_spine, build_labels
-from training.dataset.spine import build_spine
+from training.dataset.spark.labels import build_labelled_spine, build_labels
+from training.dataset.spark.spine import build_spine
 from training.dataset.split import place_split
-from training.scoring.questions import build_questions
+from training.scoring.spark.questions import build_questions
 
 TICK = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)

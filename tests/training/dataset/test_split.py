@@ -8,7 +8,9 @@ from pyspark.sql import functions as F
 
 from conf.errors import TrainingError
 from conf.model import Split
-from training.dataset.split import BETWEEN, HOLDOUT, TRAINING, build_part, place_split
+from training.dataset.columns import BETWEEN, HOLDOUT, TRAINING
+from training.dataset.spark.labels import build_part
+from training.dataset.split import place_split
 
 AS_OF = datetime(2020, 2, 1, tzinfo=UTC)
 DAY, TICK = timedelta(days=1), timedelta(microseconds=1)

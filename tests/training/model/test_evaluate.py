@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from conf.model import CLASSIFICATION_METRICS, REGRESSION_METRICS
-from training.model.evaluate import as_scores, baseline_scores, evaluate
+from training.model.evaluate import baseline_scores, evaluate
 from training.model.plots import draw_plots
+from training.model.scores import as_scores
 
 LABELS = np.array([0.0, 0.0, 1.0, 1.0])
 SCORES = np.array([0.1, 0.6, 0.4, 0.9])

@@ -22,18 +22,17 @@ from conf.model import Estimator, ModelDeclaration
 from conf.settings import Settings
 from training.dataset.pins import TablePin
 from training.model.estimator import fit_pipeline, make_pipeline, predict, requirements
-from training.model.evaluate import as_scores
 from training.model.plots import draw_plots
+from training.model.scores import as_scores
 from training.registry.predictions import build_scores, input_kinds, predict_scores
+from training.registry.register import FittedModel, register_model
 from training.registry.runs import PROCESS_TAG, RunRecord, hold_run, mark_dead_runs, read_metrics
 from training.registry.store import prepare_store
 from training.registry.tracking import Tracking, open_tracking, read_document
 from training.registry.versions import (
-    FittedModel,
     find_champion,
     find_version,
     find_versions,
-    register_model,
     set_champion,
     tag_version,
 )

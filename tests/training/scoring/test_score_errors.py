@@ -10,17 +10,20 @@ from pyspark.sql import SparkSession
 from conf.errors import DataError, GrainError, NoChampion, TrainingError, UsageError
 from conf.model import ModelDeclaration
 from tests.projects.small_lake import RUN, SALES, SmallLake, make_lake
+from training.dataset.engine import Choice, Engine
 from training.dataset.inputs import Inputs
 from training.dataset.pins import TablePin
 from training.model_job import ModelJob
 from training.registry.compatibility import FINGERPRINT_TAG
 from training.registry.tracking import open_tracking
 from training.registry.versions import Version, set_champion
-from training.scoring.answers import check_answers
-from training.scoring.questions import Interval, ScoringPlan, open_questions, place_interval
+from training.scoring.plan import Interval, ScoringPlan, place_interval
 from training.scoring.score import score
+from training.scoring.spark.answers import check_answers
+from training.scoring.spark.questions import open_questions
 
 SPINE = {"table": "orders", "key": ["id"], "prediction_at": "ordered_at + INTERVAL 3 DAYS"}
+SPARK = Choice(Engine.SPARK, "for this test")
 LABEL = {"table": "orders", "expr": "amount_eur", "happened_at": "ordered_at"}
 MODEL = {"task": "regression", "label": LABEL, "features": "inputs", "split": {"holdout": "1d"}}
 
@@ -43,7 +46,7 @@ def make_plan(shop: SmallLake, model: str = "paid", since: datetime | None = Non
     declared = ModelDeclaration.model_validate({**MODEL, "name": model, "spine": {**SPINE, **spine}})
     job = ModelJob(replace(shop.project, models={model: declared}), shop.lake, model, RUN)
     tracking, pin = open_tracking(shop.project.settings, declared), TablePin.of(shop.lake, "silver", "orders")
-    return ScoringPlan(job, tracking, Version(7, "r1", {}), place_interval(day(5), since, None), pin, ())
+    return ScoringPlan(job, tracking, Version(7, "r1", {}), place_interval(day(5), since, None), pin, (), SPARK)
 
 
 def test_an_interval_ends_after_it_begins_and_by_as_of() -> None:

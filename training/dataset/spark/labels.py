@@ -2,22 +2,29 @@
 
 from collections.abc import Sequence
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DataType, NumericType
 
 from conf.errors import ConfigError, Problem
 from conf.instants import instant_to_micros
 from conf.model import Label
-from training.dataset.spine import PREDICTION_AT, is_known_too_late
-from training.dataset.split import SplitBounds, build_part
-
-LABEL, LABEL_KNOWN_AT, FATE = "_label", "_label_known_at", "_fate"
-NO_TIME = "without_prediction_at"
-KNOWN_TOO_LATE = "known_after_prediction_at"
-AFTER_AS_OF = "asked_after_as_of"
-WITHOUT_LABEL = "without_label"
-LABEL_NOT_KNOWN = "label_not_yet_known"
+from training.dataset.columns import (
+    AFTER_AS_OF,
+    BETWEEN,
+    FATE,
+    HOLDOUT,
+    KNOWN_TOO_LATE,
+    LABEL,
+    LABEL_KNOWN_AT,
+    LABEL_NOT_KNOWN,
+    NO_TIME,
+    PREDICTION_AT,
+    TRAINING,
+    WITHOUT_LABEL,
+)
+from training.dataset.spark.spine import is_known_too_late
+from training.dataset.split import SplitBounds
 
 
 def build_labels(table: DataFrame, label: Label, key: Sequence[str]) -> DataFrame:
@@ -47,7 +54,7 @@ def build_labels(table: DataFrame, label: Label, key: Sequence[str]) -> DataFram
 def build_labelled_spine(spine: DataFrame, labels: DataFrame, key: Sequence[str], bounds: SplitBounds) -> DataFrame:
     """Give every spine row its label and its fate: the part that it belongs to, or why it is left out.
 
-    Where several reasons apply to a row, its fate is the first of them in the order of the code.
+    Where several reasons apply to a row, its fate is the first of them in the order of ``columns``.
 
     Parameters
     ----------
@@ -69,6 +76,15 @@ def build_labelled_spine(spine: DataFrame, labels: DataFrame, key: Sequence[str]
     )
     joined = spine.join(labels, on=list(key), how="left")
     return joined.select(*spine.columns, LABEL, LABEL_KNOWN_AT, fate.alias(FATE))
+
+
+def build_part(bounds: SplitBounds, prediction_at: Column, label_known_at: Column) -> Column:
+    """Return ``training``, ``holdout`` or ``between`` for a row whose label is known by ``as_of``."""
+    asked, known = F.unix_micros(prediction_at), F.unix_micros(label_known_at)
+    split_at = instant_to_micros(bounds.split_at)
+    is_training = (asked < instant_to_micros(bounds.train_until)) & (known <= split_at)
+    is_holdout = (asked >= split_at) & (asked < instant_to_micros(bounds.holdout_until))
+    return F.when(is_training, TRAINING).when(is_holdout, HOLDOUT).otherwise(BETWEEN)
 
 
 def _check_label_type(kind: DataType, label: Label) -> None:

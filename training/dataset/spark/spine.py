@@ -11,8 +11,7 @@ from pyspark.sql import functions as F
 
 from conf.errors import ConfigError, Problem
 from conf.model import Spine
-
-PREDICTION_AT = "prediction_at"
+from training.dataset.columns import KNOWN_AT, PREDICTION_AT
 
 
 def build_spine(table: DataFrame, spine: Spine, join_keys: Sequence[str]) -> DataFrame:
@@ -43,14 +42,9 @@ def build_spine(table: DataFrame, spine: Spine, join_keys: Sequence[str]) -> Dat
     for name in join_keys:
         selected.setdefault(name, F.col(name))
     columns = [column.alias(name) for name, column in selected.items()]
-    return table.where(F.expr(spine.where)).select(*columns, F.col("_known_at"))
+    return table.where(F.expr(spine.where)).select(*columns, KNOWN_AT)
 
 
 def is_known_too_late() -> Column:
     """Tell for a spine row whether it became known only after its ``prediction_at``."""
-    return F.unix_micros("_known_at") > F.unix_micros(PREDICTION_AT)
-
-
-def is_unique_by(key: Sequence[str], contract_key: Sequence[str]) -> bool:
-    """Tell whether a table is sure to have one row per ``key``, because its contract's key is part of ``key``."""
-    return bool(contract_key) and set(contract_key) <= set(key)
+    return F.unix_micros(KNOWN_AT) > F.unix_micros(PREDICTION_AT)

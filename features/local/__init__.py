@@ -1,0 +1,1 @@
+"""The same rules as ``features.spark``, computed in this process by Polars, for what fits into memory."""

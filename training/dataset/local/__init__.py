@@ -1,0 +1,1 @@
+"""Training sets and questions made in this process by Polars, for what fits into memory."""

@@ -1,0 +1,1 @@
+"""Training sets and questions made by Spark, for what does not fit into memory."""

@@ -1,0 +1,1 @@
+"""Questions and answers made in this process, for what fits into memory."""

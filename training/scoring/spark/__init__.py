@@ -1,0 +1,1 @@
+"""Questions and answers made by Spark, for what does not fit into memory."""
