@@ -178,6 +178,7 @@ _OF_ONE_VALUE: dict[type[exp.Expr], Callable[[exp.Expr, Value], Value]] = {
     exp.Quarter: part(lambda day: day.dt.quarter(), *DAYS),
     exp.Month: part(lambda day: day.dt.month(), *DAYS),
     exp.DayOfMonth: part(lambda day: day.dt.day(), *DAYS),
+    exp.Day: part(lambda day: day.dt.day(), *DAYS),
     exp.DayOfYear: part(lambda day: day.dt.ordinal_day(), *DAYS),
     exp.DayOfWeek: part(lambda day: day.dt.weekday() % 7 + 1, *DAYS),
     exp.Hour: part(lambda at: at.dt.hour(), INSTANT),
