@@ -14,6 +14,7 @@ from features.definitions import FeatureView
 PREDICTION_AT = "prediction_at"
 _ROW, _ASKED_US, _USABLE_US = "_row", "_asked_us", "_usable_us"
 INSTANT = pl.Datetime("us", "UTC")
+FIRST_COUNT = 0  # before its first event an entity has counts of 0, and no other values
 
 
 def join_as_of(
@@ -42,10 +43,11 @@ def join_as_of(
     for view, stored in views:
         _check_keys(spine, view, stored)
     asked_us = pl.min_horizontal(_micros(PREDICTION_AT), pl.lit(as_of_us, pl.Int64))
-    asked = spine.with_row_index(_ROW).with_columns(
-        pl.when(pl.col(PREDICTION_AT).is_not_null()).then(asked_us).alias(_ASKED_US)
+    keys = dict.fromkeys(key for view, _ in views for key in view.entity.join_keys)
+    asked = spine.select(PREDICTION_AT, *keys).with_row_index(_ROW)
+    by_time = asked.with_columns(pl.when(pl.col(PREDICTION_AT).is_not_null()).then(asked_us).alias(_ASKED_US)).sort(
+        _ASKED_US
     )
-    by_time = asked.sort(_ASKED_US)
     found = [_find_values(by_time, view, stored, with_times) for view, stored in views]
     return pl.concat([spine, *found], how="horizontal")
 
@@ -75,7 +77,7 @@ def _features(view: FeatureView) -> list[pl.Expr]:
     counts = {name for a in view.aggregations if a.function == "count" for name in a.feature_names}
     values = {name: pl.col(f"_f_{name}") for name in view.feature_names}
     for name in counts:
-        values[name] = values[name].fill_null(0)
+        values[name] = values[name].fill_null(FIRST_COUNT)
     if view.ttl_micros is not None:
         is_young = _micros(PREDICTION_AT) - _micros("_f__event_at") <= view.ttl_micros
         values = {name: pl.when(is_young).then(value) for name, value in values.items()}

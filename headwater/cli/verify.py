@@ -26,7 +26,7 @@ def consistency(
     Example: headwater verify consistency late_arrival
     """
     options, project = read_project(context)
-    known = [*project.models, *project.views]
+    known = [*sorted(project.models), *sorted(project.views)]
     for name in names or ():
         if name not in known:
             raise UsageError(f"there is no model or feature view {name!r}", did_you_mean(name, known))

@@ -40,9 +40,12 @@ def _kind(view: FeatureView, name: str) -> Any:
     return pl.Float64 if function.startswith("mean") else KINDS[column]
 
 
-def ask(case: Case, rng: random.Random, events: list[Row], histories: range) -> list[tuple[int, str | None, int | None]]:
+Question = tuple[int, str | None, int | None]
+
+
+def ask(case: Case, rng: random.Random, events: list[Row], histories: range) -> list[Question]:
     """Ask at, just before and just after grid points and expiries, with entities unknown and NULL."""
-    spec, asked = Spec.of(case.view), []
+    spec, asked = Spec.of(case.view), list[Question]()
     for n in histories:
         expiries = [row.event_at + (spec.ttl or 0) for row in events if row.entity[0] == n and row.event_at is not None]
         for _ in range(20):
@@ -83,19 +86,18 @@ def test_views_of_several_entities_are_joined_and_times_are_told() -> None:
     last = pl.DataFrame(
         {"carrier": ["UA"], "origin": ["JFK"], "feature_at": [on(2)], "_event_at": [on(1, 9)], "n": [7]}
     )
-    spine = pl.DataFrame(
-        {"id": [1, 2, 3], "carrier": ["UA", "UA", None], "origin": ["JFK", "LGA", "JFK"], "prediction_at": [on(2, 1)] * 3}
-    )
-    as_of_us = 10**18
-    asked, stored = (spine.cast({"prediction_at": INSTANT}), [frame.cast({"feature_at": INSTANT}) for frame in (delays, last)])
-    found = join_as_of(asked, [(DELAYS, stored[0]), (LAST, stored[1].cast({"_event_at": INSTANT}))], as_of_us, True)
+    places = {"carrier": ["UA", "UA", None], "origin": ["JFK", "LGA", "JFK"]}
+    spine = pl.DataFrame({"id": [1, 2, 3], **places, "prediction_at": [on(2, 1)] * 3})
+    asked, by_carrier = spine.cast({"prediction_at": INSTANT}), delays.cast({"feature_at": INSTANT})
+    by_place, as_of_us = last.cast({"feature_at": INSTANT, "_event_at": INSTANT}), 10**18
+    found = join_as_of(asked, [(DELAYS, by_carrier), (LAST, by_place)], as_of_us, with_times=True)
     assert found["delays__n_count_1d"].to_list() == [4, 4, None]
     assert found["last__n"].to_list() == [7, None, None]
     assert found["delays__feature_at"].to_list() == [on(2), on(2), None]
     assert found["last__available_at"].to_list() == [on(2, 1), on(2, 1), None]
     assert found["last__changed_at"].to_list() == [on(2), None, None]
     assert found["id"].to_list() == [1, 2, 3]
-    nobody = join_as_of(asked.clear(), [(DELAYS, stored[0])], as_of_us)
+    nobody = join_as_of(asked.clear(), [(DELAYS, by_carrier)], as_of_us)
     assert (nobody.height, nobody.columns) == (0, [*spine.columns, "delays__n_count_1d"])
 
 
