@@ -40,7 +40,9 @@ def _kind(view: FeatureView, name: str) -> Any:
     return pl.Float64 if function.startswith("mean") else KINDS[column]
 
 
-def ask(case: Case, rng: random.Random, events: list[Row], histories: range) -> list[tuple[int, str | None, int | None]]:
+def ask(
+    case: Case, rng: random.Random, events: list[Row], histories: range
+) -> list[tuple[int, str | None, int | None]]:
     """Ask at, just before and just after grid points and expiries, with entities unknown and NULL."""
     spec, asked = Spec.of(case.view), []
     for n in histories:
@@ -84,10 +86,18 @@ def test_views_of_several_entities_are_joined_and_times_are_told() -> None:
         {"carrier": ["UA"], "origin": ["JFK"], "feature_at": [on(2)], "_event_at": [on(1, 9)], "n": [7]}
     )
     spine = pl.DataFrame(
-        {"id": [1, 2, 3], "carrier": ["UA", "UA", None], "origin": ["JFK", "LGA", "JFK"], "prediction_at": [on(2, 1)] * 3}
+        {
+            "id": [1, 2, 3],
+            "carrier": ["UA", "UA", None],
+            "origin": ["JFK", "LGA", "JFK"],
+            "prediction_at": [on(2, 1)] * 3,
+        }
     )
     as_of_us = 10**18
-    asked, stored = (spine.cast({"prediction_at": INSTANT}), [frame.cast({"feature_at": INSTANT}) for frame in (delays, last)])
+    asked, stored = (
+        spine.cast({"prediction_at": INSTANT}),
+        [frame.cast({"feature_at": INSTANT}) for frame in (delays, last)],
+    )
     found = join_as_of(asked, [(DELAYS, stored[0]), (LAST, stored[1].cast({"_event_at": INSTANT}))], as_of_us, True)
     assert found["delays__n_count_1d"].to_list() == [4, 4, None]
     assert found["last__n"].to_list() == [7, None, None]
