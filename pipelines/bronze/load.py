@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from conf.contract import Contract
 from conf.errors import FileRejected
 from conf.instants import as_utc
+from pipelines.bronze.hash_bounds import bound_hashes
 from pipelines.bronze.judge_files import JudgedFile, admit_files, judge_files
 from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.lake import Lake
@@ -31,7 +32,6 @@ from pipelines.ledger.ledger import Ledger
 from pipelines.load_report import BronzeReport
 from pipelines.runtime.run_facts import RunFacts
 
-MOST_HASHES_IN_BOUNDS = 1000
 GRAIN = ("_file_hash", "_row_number")
 
 
@@ -71,11 +71,9 @@ def _insert_rows(lake: Lake, contract: Contract, files: list[JudgedFile], now: d
     rows = build_raw_rows(lake.spark, contract, files, load, now)
     path = lake.path("bronze", contract.name)
     create_table(lake.spark, path, require_columns(rows.schema, (*GRAIN, "_load")))
-    hashes = sorted({entry.record.file_hash for entry in files})
-    is_short = len(hashes) <= MOST_HASHES_IN_BOUNDS
-    bounds = [f"t._file_hash IN ({', '.join(map(repr, hashes))})"] if is_short else []
+    bound = bound_hashes([entry.record.file_hash for entry in files])
     stamp = Stamp(contract.name, run, lake.last_commit("bronze", contract.name).generation, load)
-    return merge_new_rows(lake.spark, Target(path, GRAIN, bounds), rows, stamp)
+    return merge_new_rows(lake.spark, Target(path, GRAIN, [bound]), rows, stamp)
 
 
 def _enter_unrecorded_loads(lake: Lake, contract: Contract, ledger: Ledger) -> None:

@@ -12,15 +12,18 @@ from pipelines.landing.byte_stream import OpenStream
 from pipelines.landing.listing import LandedFile
 from pipelines.landing.open_files import open_local
 
+# A file under admission takes up to 200 MB, and Python itself works on one at a time.
+MOST_AT_ONCE = 4
+
 
 def admit_local(files: Sequence[LandedFile], contract: Contract, at_once: int | None = None) -> list[Admission]:
     """Return the verdict on each file, in the order of the files.
 
     Parameters
     ----------
-    at_once : how many files are read at the same time; by default one for each core
+    at_once : how many files are read at the same time; by default one for each core, but not many
     """
-    with ThreadPoolExecutor(at_once or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(at_once or min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
         return list(pool.map(lambda file: admit_one(partial(open_local, file.uri), contract, file.name), files))
 
 
