@@ -16,7 +16,7 @@ from typing import Literal
 from conf.contract import Contract
 from conf.errors import FileRejected
 from pipelines.landing.byte_stream import CHUNK_BYTES, LandedStreams, OpenStream, open_landed
-from pipelines.landing.count_csv import read_records
+from pipelines.landing.count_csv import read_csv_records
 from pipelines.landing.parse import check_columns, read_batches
 from pipelines.landing.parse_csv import count_parsed
 from pipelines.landing.scan_csv import RecordScan
@@ -75,10 +75,10 @@ def _judge_csv(stream: io.BufferedReader, contract: Contract, reopen: Reopen) ->
     while scanned.read(CHUNK_BYTES):  # what pyarrow did not read is checked too
         pass
     if problem is None and scan.records == parsed + 1:
-        check_columns(contract, next(read_records(io.BytesIO(scan.header), delimiter)))
+        check_columns(contract, next(read_csv_records(io.BytesIO(scan.header), delimiter)))
         return parsed, ""
     with reopen() as (again, _):
-        records = read_records(again, delimiter)
+        records = read_csv_records(again, delimiter)
         header = next(records, None)
         if header is None:
             return 0, "has only blank lines"

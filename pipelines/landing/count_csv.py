@@ -11,7 +11,7 @@ MAX_RECORD_BYTES = 16 << 20
 _QUOTE_HINT = "a quoted field begins and ends with a quote, and a quote inside it is written twice"
 
 
-def read_records(stream: BinaryIO, delimiter: str) -> Iterator[list[str]]:
+def read_csv_records(stream: BinaryIO, delimiter: str) -> Iterator[list[str]]:
     """Yield the records of a UTF-8 stream, the header first. Blank lines are no records.
 
     Raises
