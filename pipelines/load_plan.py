@@ -7,7 +7,7 @@ from conf.contract import Contract
 from pipelines.delta.commit import unchanged
 from pipelines.delta.lake import LakeTables
 from pipelines.landing.listing import LandedFile, find_new_files, list_landed
-from pipelines.ledger.file_records import FileRecord, last_load, read_records_by_table
+from pipelines.ledger.known_files import KnownFiles, read_known_files
 from pipelines.load_report import BronzeReport, SilverReport, Stage, TableLoad
 
 
@@ -48,28 +48,23 @@ class LoadPlan:
         return bool(self.doubt) or not (is_bronze_done and is_silver_done)
 
 
-def plan_load(lake: LakeTables, contract: Contract, known: list[FileRecord]) -> LoadPlan:
-    """Compare what landed for a table with what its ledger and the logs of its tables say.
-
-    Parameters
-    ----------
-    known : the ledger's records of the table
-    """
+def plan_load(lake: LakeTables, contract: Contract, known: KnownFiles) -> LoadPlan:
+    """Compare what landed for a table with what its ledger and the logs of its tables say."""
     name = contract.name
     if "://" in lake.settings.landing:
         return LoadPlan(name, 0, (), 0, "the landing folder is not on this machine")
     landed = list_landed(lake.settings.landing, contract)
-    new = tuple(find_new_files(landed, known))
+    new = tuple(find_new_files(landed, known.seen))
     silver_cursor = lake.last_commit("silver", name).cursor
-    unread = sum(load > silver_cursor for load in {record.load for record in known if record.load is not None})
-    is_ahead = lake.last_commit("bronze", name).cursor > last_load(known)
+    unread = sum(load > silver_cursor for load in known.loads)
+    is_ahead = lake.last_commit("bronze", name).cursor > known.last_load
     doubt = "a killed load left rows that the ledger does not know" if is_ahead else ""
     return LoadPlan(name, len(landed), new, unread, doubt)
 
 
 def plan_loads(lake: LakeTables, contracts: Sequence[Contract]) -> list[LoadPlan]:
-    """Plan the load of several tables; the ledger is read once."""
-    known = read_records_by_table(lake)
+    """Plan the load of several tables; what the ledger knows of them is read once."""
+    known = read_known_files(lake, [contract.name for contract in contracts])
     return [plan_load(lake, contract, known[contract.name]) for contract in contracts]
 
 

@@ -4,18 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import partial
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from conf.contract import INGESTION, Contract
 from conf.errors import FileRejected
-from pipelines.landing.admission import Admission, admit
+from pipelines.landing.admission import Admission
+from pipelines.landing.admit_local import admit_local, admit_one
 from pipelines.landing.byte_stream import OpenStream
 from pipelines.landing.delivery import delivered_at
 from pipelines.landing.listing import LandedFile
-from pipelines.landing.open_files import map_files, open_local
+from pipelines.landing.open_files import map_files
 from pipelines.ledger.file_records import DUPLICATE, EMPTY, FAILED, LOADED, FileRecord
 
 ADMISSION = "uri string, file_hash string, status string, rows bigint, reason string"
@@ -127,21 +127,11 @@ def admit_files(spark: SparkSession, contract: Contract, files: list[LandedFile]
 def _admit_all(spark: SparkSession, contract: Contract, files: list[LandedFile]) -> list[Admission]:
     """Admit local files in this process, and those on object storage in Spark's tasks."""
     if not files or "://" not in files[0].uri:
-        return [_admit_one(partial(open_local, file.uri), contract, file.name) for file in files]
+        return admit_local(files, contract)
 
     def read_file(file: LandedFile, open_stream: OpenStream) -> Iterator[pa.RecordBatch]:
-        admission = _admit_one(open_stream, contract, file.name)
+        admission = admit_one(open_stream, contract, file.name)
         yield pa.RecordBatch.from_pylist([{"uri": file.uri, **asdict(admission)}])
 
     verdicts = {uri: Admission(*facts) for uri, *facts in map_files(spark, files, read_file, ADMISSION).collect()}
     return [verdicts[file.uri] for file in files]
-
-
-def _admit_one(open_stream: OpenStream, contract: Contract, name: str) -> Admission:
-    """Admit one file. One that cannot be opened has no hash: it is not recorded, and the next load tries it again."""
-    try:
-        return admit(open_stream, contract, name)
-    except FileRejected as error:
-        return Admission("not-a-file", "failed", 0, error.what)
-    except OSError as error:
-        return Admission("", "failed", 0, f"cannot be read: {error.strerror or error}")

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from conf.contract import Contract
 from conf.errors import FileRejected
 from conf.instants import as_utc
+from pipelines.bronze.hash_bounds import bound_hashes
 from pipelines.bronze.judge_files import JudgedFile, admit_files, judge_files
 from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.lake import Lake
@@ -25,12 +26,12 @@ from pipelines.landing.byte_stream import OpenStream
 from pipelines.landing.listing import LandedFile, find_new_files, list_landed
 from pipelines.landing.open_files import map_files
 from pipelines.landing.parse import bronze_schema, parse
-from pipelines.ledger.file_records import DUPLICATE, FAILED, LOADED, FileRecord, last_load
+from pipelines.ledger.file_records import DUPLICATE, FAILED, LOADED, FileRecord
+from pipelines.ledger.known_files import KnownFiles
 from pipelines.ledger.ledger import Ledger
 from pipelines.load_report import BronzeReport
 from pipelines.runtime.run_facts import RunFacts
 
-MOST_HASHES_IN_BOUNDS = 1000
 GRAIN = ("_file_hash", "_row_number")
 
 
@@ -44,8 +45,9 @@ def load_bronze(lake: Lake, contract: Contract, ledger: Ledger, now: datetime, r
     _enter_unrecorded_loads(lake, contract, ledger)
     landed = list_landed(lake.settings.landing, contract, lake.spark)
     known = ledger.of(contract.name)
-    load = last_load(known) + 1
-    admitted = admit_files(lake.spark, contract, find_new_files(landed, known), now)
+    files = KnownFiles.of(known)
+    load = files.last_load + 1
+    admitted = admit_files(lake.spark, contract, find_new_files(landed, files.seen), now)
     judged = judge_files(contract, admitted, known, load, now)
     loaded = [entry for entry in judged if entry.record.status == LOADED]
     to_insert = [entry for entry in loaded if entry.record.load == load]
@@ -69,17 +71,15 @@ def _insert_rows(lake: Lake, contract: Contract, files: list[JudgedFile], now: d
     rows = build_raw_rows(lake.spark, contract, files, load, now)
     path = lake.path("bronze", contract.name)
     create_table(lake.spark, path, require_columns(rows.schema, (*GRAIN, "_load")))
-    hashes = sorted({entry.record.file_hash for entry in files})
-    is_short = len(hashes) <= MOST_HASHES_IN_BOUNDS
-    bounds = [f"t._file_hash IN ({', '.join(map(repr, hashes))})"] if is_short else []
+    bound = bound_hashes([entry.record.file_hash for entry in files])
     stamp = Stamp(contract.name, run, lake.last_commit("bronze", contract.name).generation, load)
-    return merge_new_rows(lake.spark, Target(path, GRAIN, bounds), rows, stamp)
+    return merge_new_rows(lake.spark, Target(path, GRAIN, [bound]), rows, stamp)
 
 
 def _enter_unrecorded_loads(lake: Lake, contract: Contract, ledger: Ledger) -> None:
     """Enter into the ledger the files that a killed job had committed to bronze and not recorded."""
     name = contract.name
-    last = last_load(ledger.of(name))
+    last = KnownFiles.of(ledger.of(name)).last_load
     if not lake.exists("bronze", name) or lake.last_commit("bronze", name).cursor <= last:
         return
     unrecorded = lake.read("bronze", name).where(F.col("_load") > last)

@@ -12,7 +12,7 @@ from conf.settings import Settings, secret_properties
 from conf.spark_properties import spark_properties
 from conf.storage import storage_options
 from pipelines.delta import log
-from pipelines.delta.local import query_tables
+from pipelines.delta.local import query_tables, to_python
 from pipelines.delta.log import LastCommit, Options
 
 if TYPE_CHECKING:
@@ -92,6 +92,12 @@ class LakeTables:
         sql = f"SELECT {selected} FROM {layer}.{name} WHERE {where}"  # noqa: S608 (of our own names)
         versions = {} if version is None else {(layer, name): version}
         return pa.RecordBatchReader.from_stream(self.query([(layer, name)], sql, versions)).read_all()
+
+    def value(self, layer: str, name: str, aggregate: str, where: str = "true") -> Any:
+        """Return one value over rows of a table, such as ``max(load)``; timestamps are UTC."""
+        sql = f"SELECT {aggregate} AS value FROM {layer}.{name} WHERE {where}"  # noqa: S608 (of our own names)
+        answer = pa.RecordBatchReader.from_stream(self.query([(layer, name)], sql)).read_all()
+        return to_python(answer.column("value"))[0]
 
     def schema(self, layer: str, name: str, version: int | None = None) -> pa.Schema:
         """Return the columns of a table with their Arrow types."""

@@ -1,8 +1,9 @@
 """Admission: may a landed file be loaded, and if not, what is wrong with it?
 
-The whole file is read: its hash, its encoding, its columns by name, and its records, which are counted in two
-independent ways. A file that cannot be trusted as a whole is refused. A single row that cannot be split or parsed does
-not spoil its file: it is kept with its text and the reason. The verdict follows from the bytes alone.
+The whole file is read, once: its hash, its encoding, its columns by name, and its records, which are counted in two
+independent ways. Only a CSV file with CR, blank lines or odd quotes is read a second time, for the second count. A file
+that cannot be trusted as a whole is refused. A single row that cannot be split or parsed does not spoil its file: it is
+kept with its text and the reason. The verdict follows from the bytes alone.
 """
 
 import io
@@ -14,9 +15,11 @@ from typing import Literal
 
 from conf.contract import Contract
 from conf.errors import FileRejected
-from pipelines.landing.byte_stream import LandedStreams, OpenStream, open_landed
-from pipelines.landing.count_csv import count_records, read_header, scan_lines
+from pipelines.landing.byte_stream import CHUNK_BYTES, LandedStreams, OpenStream, open_landed
+from pipelines.landing.count_csv import read_csv_records
 from pipelines.landing.parse import check_columns, read_batches
+from pipelines.landing.parse_csv import count_parsed
+from pipelines.landing.scan_csv import RecordScan
 
 Reopen = Callable[[], AbstractContextManager[LandedStreams]]
 
@@ -56,26 +59,34 @@ def _judge(stream: io.BufferedReader, contract: Contract, reopen: Reopen) -> tup
         return 0, "has no bytes"
     if contract.landing.format == "csv":
         return _judge_csv(stream, contract, reopen)
-    rows = _count_parsed(stream, contract)
+    rows = sum(batch.num_rows for batch in read_batches(stream, contract, lambda batch, _: batch))
     return rows, "has only blank lines" if not rows and contract.landing.format == "json" else ""
 
 
 def _judge_csv(stream: io.BufferedReader, contract: Contract, reopen: Reopen) -> tuple[int, str]:
-    lines, delimiter = scan_lines(stream), contract.landing.delimiter
+    """Count by pyarrow and, as it reads, by ``RecordScan``; where these do not agree, read again by ``csv.reader``."""
+    delimiter, problem = contract.landing.delimiter, None
+    scan = RecordScan(stream, delimiter)
+    scanned: io.BufferedReader = io.BufferedReader(scan, CHUNK_BYTES)
+    try:
+        parsed = count_parsed(scanned, delimiter, contract.raw[0].header)
+    except FileRejected as error:
+        parsed, problem = 0, error
+    while scanned.read(CHUNK_BYTES):  # what pyarrow did not read is checked too
+        pass
+    if problem is None and scan.records == parsed + 1:
+        check_columns(contract, next(read_csv_records(io.BytesIO(scan.header), delimiter)))
+        return parsed, ""
     with reopen() as (again, _):
-        header = read_header(again, delimiter)
-    if not header:
-        return 0, "has only blank lines"
-    check_columns(contract, header)
-    with reopen() as (again, _):
-        counted = count_records(again, delimiter) if lines is None else lines - 1
-    with reopen() as (again, _):
-        parsed = _count_parsed(again, contract)
+        records = read_csv_records(again, delimiter)
+        header = next(records, None)
+        if header is None:
+            return 0, "has only blank lines"
+        check_columns(contract, header)
+        counted = sum(1 for _ in records)
+    if problem is not None:
+        raise problem
     if counted != parsed:
         hint = "a quote is probably not closed where it should be, or the file changed meanwhile"
         raise FileRejected(f"one count finds {counted} records, another {parsed}", hint)
     return parsed, ""
-
-
-def _count_parsed(stream: io.BufferedReader, contract: Contract) -> int:
-    return sum(batch.num_rows for batch in read_batches(stream, contract, lambda batch, _: batch))

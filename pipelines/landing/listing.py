@@ -6,14 +6,17 @@ every file system that Hadoop knows.
 
 import fnmatch
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conf.contract import Contract
+from conf.errors import DataError
 from pipelines.landing.delivery import is_ignored
-from pipelines.ledger.file_records import FileRecord
+from pipelines.ledger.known_files import SeenFile
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -37,27 +40,46 @@ def list_landed(landing: str, contract: Contract, spark: "SparkSession | None" =
     spark : needed where the landing folder is not on this machine
     """
     root = f"{landing}/{contract.landing.path}"
-    found = _list_local(Path(root)) if spark is None or "://" not in landing else _list_remote(spark, root)
+    found = _list_local(root) if spark is None or "://" not in landing else _list_remote(spark, root)
+    is_named_right = re.compile(fnmatch.translate(contract.landing.files)).match
     files = [
         LandedFile(uri, f"{contract.landing.path}/{name}", size, modified)
         for uri, name, size, modified in found
-        if not any(is_ignored(part) for part in name.split("/"))
-        and fnmatch.fnmatch(name.rsplit("/", 1)[-1], contract.landing.files)
+        if is_named_right(name.rsplit("/", 1)[-1])
     ]
     return sorted(files, key=lambda file: file.name)
 
 
-def find_new_files(landed: Sequence[LandedFile], known: Sequence[FileRecord]) -> list[LandedFile]:
-    """Return the landed files whose name, size and modification time the ledger's records do not have."""
-    recorded = {(record.file, record.size, record.modified_ns) for record in known}
-    return [file for file in landed if (file.name, file.size, file.modified_ns) not in recorded]
+def find_new_files(landed: Collection[LandedFile], seen: Collection[SeenFile]) -> list[LandedFile]:
+    """Return the landed files whose name, size and modification time are not among those that were seen."""
+    return [file for file in landed if (file.name, file.size, file.modified_ns) not in seen]
 
 
-def _list_local(root: Path) -> Iterator[tuple[str, str, int, int]]:
-    for folder, _, names in os.walk(root):
-        for path in (Path(folder) / name for name in names):
-            facts = path.lstat()
-            yield str(path), str(path.relative_to(root)), facts.st_size, facts.st_mtime_ns
+def _list_local(root: str) -> Iterator[tuple[str, str, int, int]]:
+    """Yield URI, name below the root, size and modification time. Links to folders are not followed."""
+    root = str(Path(root))
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        for entry in _read_folder(f"{root}/{folder}"):
+            name = folder + entry.name
+            if not entry.is_dir():
+                with suppress(FileNotFoundError):  # it was removed meanwhile
+                    facts = entry.stat(follow_symlinks=False)
+                    yield f"{root}/{name}", name, facts.st_size, facts.st_mtime_ns
+            elif not entry.is_symlink():
+                folders.append(f"{name}/")
+
+
+def _read_folder(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not is_ignored(entry.name)]
+    except FileNotFoundError:  # nothing has landed yet, or the folder was removed meanwhile
+        return []
+    except OSError as error:
+        what = f"the landing folder {folder} cannot be listed: {error.strerror}"
+        raise DataError(what, "it must be a folder that this user may read") from None
 
 
 def _list_remote(spark: "SparkSession", root: str) -> Iterator[tuple[str, str, int, int]]:
@@ -68,4 +90,5 @@ def _list_remote(spark: "SparkSession", root: str) -> Iterator[tuple[str, str, i
     listed = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(root)
     for row in listed.selectExpr("path", "length", "unix_micros(modificationTime) AS modified").collect():
         name = row["path"].split(f"/{root.split('://', 1)[1].split('/', 1)[-1]}/", 1)[-1]
-        yield row["path"], name, row["length"], row["modified"] * 1000
+        if not any(is_ignored(part) for part in name.split("/")):
+            yield row["path"], name, row["length"], row["modified"] * 1000

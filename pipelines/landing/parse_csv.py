@@ -1,7 +1,7 @@
 """CSV, strictly: quoting as in RFC 4180, any line end, a blank line is no record.
 
 pyarrow reads fast but forgives much: when a quote is closed by a later one, it swallows the rows between in silence.
-So a file is admitted only when ``count_csv``, which counts the records in another way, finds the same number.
+So a file is admitted only when another count, by ``scan_csv`` or ``count_csv``, finds the same number of records.
 """
 
 import codecs
@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -27,6 +27,7 @@ _ESCAPE_BYTES = _ESCAPE.encode()
 ProblemRow = dict[str, object]
 # Makes a batch of ``bronze_schema`` from a batch under the file's own column names and its row numbers.
 Arrange = Callable[[pa.RecordBatch, pa.Array], pa.RecordBatch]
+SetAside = Callable[[pacsv.InvalidRow], str]
 
 
 def read_csv(file: io.BufferedReader, delimiter: str, schema: pa.Schema, arrange: Arrange) -> Iterator[pa.RecordBatch]:
@@ -51,6 +52,50 @@ def read_csv(file: io.BufferedReader, delimiter: str, schema: pa.Schema, arrange
         problems.append({"_row_number": row.number - 1, "_raw": _unescape(row.text), "_problem": reason})
         return "skip"
 
+    for batch, has_escapes in _read_blocks(file, delimiter, set_aside):
+        numbers = _number_rows(start, batch.num_rows, ragged_numbers)
+        start = numbers[-1].as_py() + 1 if len(numbers) else start
+        if has_escapes:
+            batch, numbers, with_nul = _split_off_nul(batch, numbers, delimiter)
+            problems.extend(with_nul)
+        yield arrange(batch, numbers)
+        yield from _drained(problems, schema)
+    yield from _drained(problems, schema)
+
+
+def count_parsed(file: io.BufferedReader, delimiter: str, column: str) -> int:
+    """Count the records that ``read_csv`` would give, which are split into fields but not all made into text.
+
+    Parameters
+    ----------
+    column : the one whose text is made; it need not be there
+    """
+    records = in_stretch = 0
+
+    def set_aside(_: pacsv.InvalidRow) -> str:
+        nonlocal records, in_stretch
+        if in_stretch > MAX_RAGGED_IN_A_STRETCH:
+            return "error"
+        records, in_stretch = records + 1, in_stretch + 1
+        return "skip"
+
+    parsed = 0
+    for batch, _ in _read_blocks(file, delimiter, set_aside, [column]):
+        parsed += batch.num_rows
+        in_stretch = 0
+    return parsed + records
+
+
+def _read_blocks(
+    file: io.BufferedReader, delimiter: str, set_aside: SetAside, columns: Sequence[str] = ()
+) -> Iterator[tuple[pa.RecordBatch, bool]]:
+    """Yield batches under the file's own column names, and whether NULs were escaped until then.
+
+    Parameters
+    ----------
+    set_aside : called for each row with more or fewer fields than the header
+    columns : only these, those that the file does not have with NULLs; all that the file has when none is named
+    """
     if file.peek(3)[:3] == codecs.BOM_UTF8:
         file.read(3)
     while (ahead := file.peek(1)) and ahead[:1] in b"\r\n":
@@ -58,25 +103,22 @@ def read_csv(file: io.BufferedReader, delimiter: str, schema: pa.Schema, arrange
     if not ahead:
         return
     blocks = _EscapedBlocks(file)
+    text = pacsv.ConvertOptions(
+        default_column_type=pa.string(), strings_can_be_null=False,
+        include_columns=list(columns), include_missing_columns=bool(columns),
+    )  # fmt: skip
     try:
         with pacsv.open_csv(
             blocks,
             pacsv.ReadOptions(use_threads=False, block_size=MAX_RECORD_BYTES),
             pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=set_aside),
-            pacsv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
+            text,
         ) as reader:
             for batch in reader:
-                numbers = _number_rows(start, batch.num_rows, ragged_numbers)
-                start = numbers[-1].as_py() + 1 if len(numbers) else start
-                if blocks.has_escapes:
-                    batch, numbers, with_nul = _split_off_nul(batch, numbers, delimiter)
-                    problems.extend(with_nul)
-                yield arrange(batch, numbers)
-                yield from _drained(problems, schema)
+                yield batch, blocks.has_escapes
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         hint = f"is a record longer than {MAX_RECORD_BYTES >> 20} MiB, or is the delimiter another one?"
         raise FileRejected(f"cannot be read as CSV: {error}", hint) from None
-    yield from _drained(problems, schema)
 
 
 def _drained(problems: deque[ProblemRow], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -127,7 +169,7 @@ class _EscapedBlocks(io.RawIOBase):
         """Add the bytes to ``_ready``. A last byte or two that may begin the escape character are held back."""
         self._held = next((start for start in (_ESCAPE_BYTES[:2], _ESCAPE_BYTES[:1]) if data.endswith(start)), b"")
         data = data[: len(data) - len(self._held)]
-        if b"\0" in data or _ESCAPE_BYTES in data:
+        if b"\0" in data or (_ESCAPE_BYTES[:1] in data and _ESCAPE_BYTES in data):  # one byte is found much faster
             self.has_escapes = True
             data = data.replace(_ESCAPE_BYTES, _ESCAPE_BYTES + b"1").replace(b"\0", _ESCAPE_BYTES + b"0")
         self._ready += data

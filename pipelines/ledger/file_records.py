@@ -9,8 +9,6 @@ under another name. Each row of a file is counted as one of these:
 - repeated: its content was there already.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,22 +64,33 @@ class FileRecord:
     recorded_at: datetime | None = None
 
 
-def last_load(records: Iterable[FileRecord]) -> int:
-    """Return the greatest number of a bronze load among the records; 0 when there was none."""
-    return max((record.load for record in records if record.load is not None), default=0)
-
-
-def read_records(lake: LakeTables, table: str | None = None) -> list[FileRecord]:
-    """Return the ledger's rows, of one table or of all."""
+def read_records(lake: LakeTables, table: str, where: str = "true") -> list[FileRecord]:
+    """Return rows of one table's files, an object for each. Where sets or a sum will do, ask for those."""
     if not lake.exists("ops", "files"):
         return []
-    where = "true" if table is None else f"table_name = '{table}'"
-    return as_records(lake.rows("ops", "files", where), FileRecord)
+    return as_records(lake.rows("ops", "files", f"table_name = '{table}' AND {where}"), FileRecord)
 
 
-def read_records_by_table(lake: LakeTables) -> defaultdict[str, list[FileRecord]]:
-    """Return the ledger's rows by table; a table that it does not know has none."""
-    by_table: defaultdict[str, list[FileRecord]] = defaultdict(list)
-    for record in read_records(lake):
-        by_table[record.table_name].append(record)
-    return by_table
+def read_newest_record(lake: LakeTables, table: str) -> FileRecord | None:
+    """Return the record of the file that was judged last; of files judged at the same instant, a refused one."""
+    if not lake.exists("ops", "files"):
+        return None
+    newest = f"recorded_at DESC NULLS LAST, status = '{FAILED}' DESC"
+    rows = lake.rows("ops", "files", f"table_name = '{table}' ORDER BY {newest} LIMIT 1")
+    return next(iter(as_records(rows, FileRecord)), None)
+
+
+def read_last_load(lake: LakeTables, table: str) -> int:
+    """Return the number of the last bronze load that brought new content; -1 before the first."""
+    if not lake.exists("ops", "files"):
+        return -1
+    of_table = f"table_name = '{table}' AND status = '{LOADED}'"
+    return int(lake.value("ops", "files", "coalesce(max(load), -1)", of_table))
+
+
+def count_files(lake: LakeTables, table: str, until: int) -> int:
+    """Return how many files the bronze loads up to ``until`` brought."""
+    if not lake.exists("ops", "files"):
+        return 0
+    of_loads = f"table_name = '{table}' AND load <= {until}"
+    return int(lake.value("ops", "files", "count(*)", of_loads))

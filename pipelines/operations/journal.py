@@ -73,8 +73,11 @@ def write_journal(lake: LakeTables, row: JournalRow, run: RunFacts) -> None:
     append_records(lake.path("ops", "runs"), lake.options, rows, Stamp("runs", run))
 
 
-def read_journal(lake: LakeTables) -> list[JournalRow]:
-    """Return the journal, oldest first."""
+def read_newest_run(lake: LakeTables, jobs: Sequence[str], tables: Sequence[str]) -> JournalRow | None:
+    """Return the newest run of one of the jobs that worked on one of the tables."""
     if not lake.exists("ops", "runs"):
-        return []
-    return sorted(as_records(lake.rows("ops", "runs"), JournalRow), key=lambda row: row.started_at)
+        return None
+    job, table = (", ".join(f"'{name}'" for name in names) for names in (jobs, tables))
+    wanted = f"job IN ({job}) AND array_has_any(tables, ARRAY[{table}])"
+    rows = lake.rows("ops", "runs", f"{wanted} ORDER BY started_at DESC, ended_at DESC LIMIT 1")
+    return next(iter(as_records(rows, JournalRow)), None)

@@ -8,7 +8,7 @@ from typing import Any
 from conf.errors import NotFound
 from pipelines.delta.lake import LakeTables
 from pipelines.delta.log import committed_at, our_metadata
-from pipelines.ledger.file_records import FileRecord, read_records
+from pipelines.ledger.file_records import FileRecord, count_files, read_records
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,5 @@ def _files(
     commits = lake.commits(layer, name, version - 1) if version else iter(())
     earlier = (our_metadata(commit) for commit in commits)
     since = next((int(before["cursor"]) for before in earlier if "cursor" in before), -1)
-    records = [record for record in read_records(lake, name) if record.load is not None and record.load <= until]
-    came = [record for record in records if record.load is not None and record.load > since]
-    return tuple(sorted(came, key=lambda record: record.file)), len(records)
+    came = read_records(lake, name, f"load > {since} AND load <= {until}")
+    return tuple(sorted(came, key=lambda record: record.file)), count_files(lake, name, until)
