@@ -19,10 +19,11 @@ from conf.errors import GrainError, TrainingError
 from conf.instants import instant_to_micros, parse_instant
 from conf.model import ModelDeclaration
 from features.spark.as_of import join_as_of
+from features.spark.slices import find_slices
 from training.dataset.inputs import Inputs, describe_inputs
 from training.dataset.labels import FATE, LABEL, LABEL_KNOWN_AT, build_labelled_spine, build_labels
 from training.dataset.pins import TablePin
-from training.dataset.spine import PREDICTION_AT, build_spine, is_unique_by
+from training.dataset.spine import PREDICTION_AT, Questions, build_spine, is_unique_by
 from training.dataset.split import HOLDOUT, TRAINING, SplitBounds, place_split
 from training.model_job import ModelJob
 
@@ -119,8 +120,9 @@ def open_training_set(job: ModelJob, spec: TrainingSetSpec) -> Iterator[Training
         by_fate = {row[FATE]: row for row in labelled.groupBy(FATE).agg(count, first, last).collect()}
         _check_labelled_spine(job, labelled)
         used = [by_fate[part] for part in PARTS if part in by_fate]
-        span = (min(row["first"] for row in used), max(row["last"] for row in used)) if used else None
-        frame, inputs = build_training_frame(job, spec, labelled, span)
+        span = (min((row["first"] for row in used), default=0), max((row["last"] for row in used), default=0))
+        asked = Questions(labelled.where(F.col(FATE).isin(*PARTS)), sum(row["rows"] for row in used), span)
+        frame, inputs = build_training_frame(job, spec, asked)
         yield TrainingSet(spec, frame, inputs, {fate: row["rows"] for fate, row in sorted(by_fate.items())})
     finally:
         labelled.unpersist()
@@ -136,32 +138,29 @@ def build_labelled(
     )
 
 
-def build_training_frame(
-    job: ModelJob, spec: TrainingSetSpec, labelled: DataFrame, span: tuple[int, int] | None
-) -> tuple[DataFrame, Inputs]:
-    """Join the features to the training and holdout rows, lazily.
-
-    ``span`` is the least and the greatest prediction_at of these rows, in microseconds.
+def build_training_frame(job: ModelJob, spec: TrainingSetSpec, asked: Questions) -> tuple[DataFrame, Inputs]:
+    """Join the features to the labelled training and holdout rows (``join_features``).
 
     Returns
     -------
     the frame, grain (spine key): key, prediction_at, label, when it is known, part, and the inputs, with numbers as
     doubles. An input that is a key column too keeps its type. Then the description of the inputs
     """
-    used = labelled.where(F.col(FATE).isin(*PARTS))
-    joined = join_features(job, spec.views, used, spec.bounds.as_of, span)
+    joined = join_features(job, spec.views, asked, spec.bounds.as_of)
     inputs = describe_inputs(joined, job.input_names)
     key = job.declaration.spine.key
     columns = [column for name, column in zip(inputs.names, inputs.columns, strict=True) if name not in key]
     return joined.select(*key, PREDICTION_AT, LABEL, LABEL_KNOWN_AT, FATE, *columns), inputs
 
 
-def join_features(
-    job: ModelJob, pins: tuple[TablePin, ...], spine: DataFrame, as_of: datetime, span: tuple[int, int] | None
-) -> DataFrame:
-    """Join to each spine row the features that were known at its time and by ``as_of``, lazily. One pin per view."""
+def join_features(job: ModelJob, pins: Sequence[TablePin], questions: Questions, as_of: datetime) -> DataFrame:
+    """Join to each question the features that were known at its time and by ``as_of``. One pin per view.
+
+    The result is lazy. Only where the questions are many, Spark jobs look first for entities that have most of them.
+    """
+    slices = find_slices(questions.frame, job.views, questions.rows)
     stored = [(view, pin.read(job.lake)) for view, pin in zip(job.views, pins, strict=True)]
-    return join_as_of(spine, stored, instant_to_micros(as_of), bounds=span)
+    return join_as_of(questions.frame, stored, instant_to_micros(as_of), bounds=questions.span, slices=slices)
 
 
 def check_row_count(rows: int, expected: int) -> None:

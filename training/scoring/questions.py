@@ -11,22 +11,13 @@ from pyspark.sql import functions as F
 from conf.errors import DataError, UsageError
 from conf.instants import format_instant, instant_to_micros, micros_to_instant
 from training.dataset.pins import TablePin
-from training.dataset.spine import PREDICTION_AT, build_spine, is_known_too_late, is_unique_by
+from training.dataset.spine import PREDICTION_AT, Questions, build_spine, is_known_too_late, is_unique_by
 from training.dataset.training_set import check_one_row_per_key
 from training.model_job import ModelJob
 from training.registry.tracking import Tracking
 from training.registry.versions import Version
 
 SCORE, MODEL_VERSION = "score", "model_version"
-
-
-@dataclass(frozen=True)
-class Questions:
-    """The rows to be scored, their number, and as ``span`` their least and greatest prediction_at in microseconds."""
-
-    frame: DataFrame
-    rows: int
-    span: tuple[int, int]
 
 
 @dataclass(frozen=True)

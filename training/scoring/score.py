@@ -78,7 +78,7 @@ def _answer_questions(plan: ScoringPlan) -> Commit:
     with open_questions(plan) as questions:
         if not questions.rows:
             return unchanged(job.lake.version("gold", plan.table))
-        joined = join_features(job, plan.views, questions.frame, plan.interval.as_of, questions.span)
+        joined = join_features(job, plan.views, questions, plan.interval.as_of)
         inputs = describe_inputs(joined, job.input_names)
         reason = find_incompatibility(job.fingerprints, plan.tracking, plan.version, inputs)
         if reason:
