@@ -1,7 +1,9 @@
-"""The point-in-time join on literal rows: equality, NULLs, expiry, duplicates, pruning."""
+"""The point-in-time join on literal rows: equality, NULLs, expiry, duplicates, pruning, several views, slices."""
 
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from conf.errors import ConfigError
 from conf.instants import instant_to_micros
 from features.definitions import Aggregation, Entity, FeatureView
 from features.spark.as_of import join_as_of
+from features.spark.slices import Slices
 
 CARRIER = Entity("carrier", ["carrier"])
 DELAYS = FeatureView(
@@ -22,6 +25,9 @@ DELAYS = FeatureView(
     available_after="12h",
 )
 WEATHER = FeatureView("weather", Entity("origin", ["origin"]), "weather", fields=["wind"], hop="1h", ttl="3h")
+NOTES = FeatureView("notes", CARRIER, "notes", fields=["text", "fee", "seen"], hop="1h", available_after="25m")
+ROUTE = FeatureView("route", Entity("route", ["carrier", "origin"]), "fares", fields=["fare"], hop="1h")
+BACK = FeatureView("back", Entity("back", ["origin", "carrier"]), "fares", fields=["fare"], available_after="1h")
 SECOND = timedelta(seconds=1)
 END = datetime(2013, 11, 30, tzinfo=UTC)
 
@@ -47,6 +53,24 @@ def weather(spark: SparkSession) -> DataFrame:
     names = "origin string, feature_at timestamp, available_at timestamp, _event_at timestamp, wind double"
     rows = [("JFK", on(2, 5), on(2, 5), on(2, 4), 9.5), ("JFK", on(2, 6), on(2, 6), on(2, 5), None)]
     return spark.createDataFrame(rows, names)
+
+
+@pytest.fixture(scope="module")
+def notes(spark: SparkSession) -> DataFrame:
+    names = "carrier string, feature_at timestamp, _event_at timestamp, text string, fee decimal(10,2), seen timestamp"
+    rows = [
+        ("UA", on(2, 5), on(2, 4), "a", Decimal("1.10"), on(1)),
+        ("UA", on(2, 12), on(2, 11), None, Decimal("-0.07"), on(1, 3)),
+        ("DL", on(2, 5), on(2, 4), "d", None, None),
+        (None, on(2, 5), on(2, 4), "of no entity", Decimal(7), on(1)),
+    ]
+    return spark.createDataFrame(rows, names)
+
+
+@pytest.fixture(scope="module")
+def fares(spark: SparkSession) -> DataFrame:
+    rows = [("UA", "JFK", on(2, 5), 1), ("UA", "JFK", on(3), 2), ("JFK", "UA", on(2, 5), 9), ("UA", None, on(2), 8)]
+    return spark.createDataFrame(rows, "carrier string, origin string, feature_at timestamp, fare int")
 
 
 def spine(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
@@ -115,3 +139,63 @@ def test_bounds_stand_as_literals_in_the_scan(spark: SparkSession, delays: DataF
         r"Filter .*feature_at#\d+ > 2013-11-03 00:00:00\).*\n.*PushedFilters: .*GreaterThan\(feature_at", plan
     )
     assert re.search(r"PushedFilters: .*LessThanOrEqual\(feature_at,2013-11-06 00:00:00", plan)
+
+
+def test_views_of_one_entity_share_a_time_line_whatever_their_hops_and_delays(
+    spark: SparkSession, delays: DataFrame, notes: DataFrame
+) -> None:
+    first, second = ("a", Decimal("1.10"), on(1)), (None, Decimal("-0.07"), on(1, 3))
+    before, begun = (0, 0, None), (1, 1, 10)
+    at_5, at_12 = on(2, 5) + timedelta(minutes=25), on(2, 12) + timedelta(minutes=25)
+    expected = [
+        ("UA", at_5 - SECOND, before, (None, None, None)),
+        ("UA", at_5, before, first),
+        ("UA", on(2, 12) - SECOND, before, first),
+        ("UA", on(2, 12), begun, first),
+        ("UA", at_12 - SECOND, begun, first),
+        ("UA", at_12, begun, second),
+        ("UA", None, (None, None, None), (None, None, None)),
+        ("DL", on(2, 12), (2, 2, 7), ("d", None, None)),
+        (None, on(2, 12), (None, None, None), (None, None, None)),
+    ]
+    asked = spine(spark, *((n, carrier, None, at) for n, (carrier, at, _, _) in enumerate(expected)))
+    joined = join_as_of(asked, [(DELAYS, delays), (NOTES, notes)], us(END)).orderBy("id")
+    naive = [tuple(v.replace(tzinfo=None) if isinstance(v, datetime) else v for v in e[3]) for e in expected]
+    assert [tuple(row)[4:] for row in joined.collect()] == [(*e[2], *n) for e, n in zip(expected, naive, strict=True)]
+
+
+def test_an_entity_costs_one_shuffle_and_columns_keep_the_order_of_the_views(
+    spark: SparkSession, delays: DataFrame, weather: DataFrame, notes: DataFrame, fares: DataFrame
+) -> None:
+    row = (1, "UA", "JFK", on(3))
+    asked = spine(spark, row, (2, "UA", None, on(3)), row, (3, "JFK", "UA", on(2, 5)))
+    views = [(DELAYS, delays), (ROUTE, fares), (WEATHER, weather), (BACK, fares), (NOTES, notes)]
+    joined = join_as_of(asked, views, us(END))
+    assert joined.columns[4:] == [view.column_of(name) for view, _ in views for name in view.feature_names]
+    plan = joined._jdf.queryExecution().executedPlan().toString()
+    assert plan.count("Exchange hashpartitioning") == 3
+    found = joined.select("id", "delays__n_count_1d", "route__fare", "back__fare", "notes__fee").orderBy("id")
+    fee = Decimal("-0.07")
+    assert [tuple(r) for r in found.collect()] == [
+        (1, 1, 2, 1, fee),
+        (1, 1, 2, 1, fee),
+        (2, 1, None, None, fee),
+        (3, 0, 9, None, None),
+    ]
+
+
+def test_slices_change_no_value(spark: SparkSession, delays: DataFrame, notes: DataFrame) -> None:
+    hours = [on(2) + timedelta(hours=n, minutes=25 * (n % 2)) for n in range(0, 72, 3)]
+    rows = [(n, carrier, None, at) for carrier in ("UA", "DL", None) for n, at in enumerate([None, *hours])]
+    asked, views = spine(spark, *rows), [(DELAYS, delays), (NOTES, notes)]
+    whole = join_as_of(asked, views, us(END), with_times=True)
+    heavy = [
+        row[0]
+        for row in asked.where("carrier is null or carrier = 'UA'").select(F.xxhash64("carrier")).distinct().collect()
+    ]
+    edges = [us(on(1)), us(on(2, 12)), us(on(2, 13)), us(on(3, 12)) + 1, us(on(3, 13)), us(on(9))]
+    for cut in (edges, edges[1:2], edges[-1:], []):
+        slices = {("carrier",): Slices(tuple(heavy), tuple(cut))}
+        sliced = join_as_of(asked, views, us(END), with_times=True, slices=slices)
+        assert Counter(sliced.collect()) == Counter(whole.collect())
+    assert whole.where("notes__text = 'a'").count() > 0

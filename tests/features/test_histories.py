@@ -25,6 +25,7 @@ from features.definitions import Aggregation, Entity, FeatureView
 from features.spark.as_of import join_as_of
 from features.spark.events import build_events
 from features.spark.feature_rows import build_rows
+from features.spark.slices import Slices
 from pipelines.delta.commit import Outcome, Stamp
 from pipelines.delta.lake import Lake
 from pipelines.delta.merge import Target, merge_rows
@@ -221,7 +222,15 @@ def check_look_ups(world: World, case: Case, stored: Gold) -> None:
     spine = frame.withColumn("prediction_at", F.timestamp_micros("_at"))
     times = [at for _, _, at in asked if at is not None]
     want = Counter((n, k, at, *lookup(spec, events, (n, k), at, as_of)) for n, k, at in asked)
-    for options in ({"with_times": True}, {"bounds": (min(times), max(times))}):
+    entities = [row[0] for row in frame.select(F.xxhash64("history", "k")).distinct().collect()]
+    edges = sorted(rng.choices(times, k=3))
+    sliced = {("history", "k"): Slices(tuple(sorted(entities)[::2]), tuple(edges))}  # every second entity is cut
+    for options in (
+        {"with_times": True},
+        {"bounds": (min(times), max(times))},
+        {"with_times": True, "slices": sliced},
+        {"bounds": (min(times), max(times)), "slices": sliced},
+    ):
         features = world.lake.read("gold", view.name)
         found = join_as_of(spine, [(view, features)], as_of, **options).drop("prediction_at").collect()
         width = 3 + len(view.feature_names)

@@ -15,10 +15,14 @@ class Counted:
     jobs: int = 0
     rows_by_stage: dict[int, list[int]] = field(default_factory=dict)
 
-    def skews(self, least_rows: int) -> dict[int, float]:
-        """The busiest task's rows over the mean, of stages of several tasks that read at least so many rows."""
+    def skews(self, least_rows: int, tasks: int) -> dict[int, float]:
+        """The busiest task's rows over an even share, of stages of several tasks that read at least so many rows.
+
+        The even share is that of ``tasks``, or of the stage's tasks where these are fewer. A stage that reads several
+        tables has more, and those of a small table would make the others look busy.
+        """
         busy = {s: rows for s, rows in self.rows_by_stage.items() if len(rows) > 1 and sum(rows) >= least_rows}
-        return {stage: max(rows) * len(rows) / sum(rows) for stage, rows in busy.items()}
+        return {stage: max(rows) * min(len(rows), tasks) / sum(rows) for stage, rows in busy.items()}
 
 
 @contextmanager

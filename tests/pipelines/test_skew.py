@@ -12,11 +12,13 @@ from features.definitions import Aggregation, Entity, FeatureView
 from features.spark.as_of import join_as_of
 from features.spark.events import build_events
 from features.spark.feature_rows import build_rows
+from features.spark.slices import find_slices
 from pipelines.runtime.session import temporary_confs
 from tests.pipelines.spark_counters import Counted, counted
 
 pytestmark = pytest.mark.long(minutes=2)
 ROWS = 1_000_000
+TASKS = 8
 ENTITIES = 500
 DAYS = 60
 LONG_DAYS = 400  # so many minutes that thing 0 alone has a third of a million grid points
@@ -34,8 +36,8 @@ NEWEST = FeatureView("newest", THING, "things", fields=("n",), hop="1m")
 
 @pytest.fixture
 def spread(spark: SparkSession) -> Iterator[SparkSession]:
-    """Eight tasks a stage, none merged away, so that one that reads half of the rows stands out."""
-    settings = {"spark.sql.shuffle.partitions": "8", "spark.sql.adaptive.coalescePartitions.enabled": "false"}
+    """Eight tasks a shuffle, none merged away, so that one that reads half of the rows stands out."""
+    settings = {"spark.sql.shuffle.partitions": str(TASKS), "spark.sql.adaptive.coalescePartitions.enabled": "false"}
     with temporary_confs(spark, settings):
         yield spark
 
@@ -62,7 +64,7 @@ def local(frame: DataFrame) -> pd.DataFrame:
 
 
 def assert_balanced(found: Counted) -> None:
-    skews = found.skews(least_rows=20_000)
+    skews = found.skews(least_rows=20_000, tasks=TASKS)
     assert skews, "no stage was large enough to be judged"
     assert max(skews.values()) <= 2.0, skews
 
@@ -116,8 +118,10 @@ def test_windows_and_their_join(spread: SparkSession) -> None:
     stored = spread.createDataFrame(rows).withColumn("feature_at", F.timestamp_micros("feature_at"))
     stored = stored.withColumn("thing", F.col("thing").cast("int"))
     spine = frame.select("id", "thing", F.col("at").alias("prediction_at"))
+    slices = find_slices(spine, [WINDOWED], ROWS)
     with counted(spread) as joining:
-        joined = local(join_as_of(spine, [(WINDOWED, stored)], (DAYS + 11) * DAY, bounds=(0, DAYS * DAY)))
+        views = [(WINDOWED, stored)]
+        joined = local(join_as_of(spine, views, (DAYS + 11) * DAY, bounds=(0, DAYS * DAY), slices=slices))
     assert_balanced(joining)
     assert len(joined) == ROWS
     asked = (joined["prediction_at"] - DAY // 2) // DAY
@@ -141,8 +145,10 @@ def test_latest_values_and_their_join(spread: SparkSession) -> None:
 
     stored = build_rows(events, NEWEST, (LONG_DAYS + 1) * DAY)
     spine = frame.select("id", "thing", (F.col("at") + F.expr("interval 7 minutes")).alias("prediction_at"))
+    slices = find_slices(spine, [NEWEST], ROWS)
     with counted(spread) as joining:
-        joined = local(join_as_of(spine, [(NEWEST, stored)], (LONG_DAYS + 1) * DAY)).sort_values("prediction_at")
+        joined = local(join_as_of(spine, [(NEWEST, stored)], (LONG_DAYS + 1) * DAY, slices=slices))
+    joined = joined.sort_values("prediction_at")
     assert_balanced(joining)
     asked = joined.assign(point=joined["prediction_at"] // MINUTE * MINUTE)[["id", "thing", "point", "newest__n"]]
     truth = pd.merge_asof(

@@ -5,6 +5,7 @@ In come a silver table with ``_known_at`` and a model's declaration. Out goes on
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -12,6 +13,18 @@ from pyspark.sql import functions as F
 from conf.errors import ConfigError, Problem
 from conf.model import Spine
 from training.dataset.columns import KNOWN_AT, PREDICTION_AT
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Rows that features are joined to: ``prediction_at``, the join keys, and any other columns.
+
+    ``rows`` is their number, ``span`` their least and greatest prediction_at in microseconds.
+    """
+
+    frame: DataFrame
+    rows: int
+    span: tuple[int, int]
 
 
 def build_spine(table: DataFrame, spine: Spine, join_keys: Sequence[str]) -> DataFrame:

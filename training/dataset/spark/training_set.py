@@ -1,6 +1,6 @@
 """A training set made by Spark: labelled spine rows, each with the features that could be used at its time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from conf.instants import instant_to_micros
 from features.spark.as_of import join_as_of
+from features.spark.slices import find_slices
 from training.dataset.columns import FATE, LABEL, LABEL_KNOWN_AT, PARTS, PREDICTION_AT, ROW_HASH, is_unique_by
 from training.dataset.description import public_names
 from training.dataset.grain import check_row_count, refuse_repeated_keys
@@ -21,7 +22,7 @@ from training.dataset.rows import TrainingRows, content_hash, order_rows
 from training.dataset.spark.inputs import describe_inputs, input_columns
 from training.dataset.spark.labels import build_labelled_spine, build_labels
 from training.dataset.spark.row_hash import build_hashed
-from training.dataset.spark.spine import build_spine
+from training.dataset.spark.spine import Questions, build_spine
 from training.dataset.spec import TrainingSetSpec
 from training.model_job import ModelJob
 
@@ -55,8 +56,9 @@ def open_training_set(job: ModelJob, spec: TrainingSetSpec) -> Iterator[Training
         by_fate = {row[FATE]: row for row in labelled.groupBy(FATE).agg(count, first, last).collect()}
         _check_labelled_spine(job, labelled)
         used = [by_fate[part] for part in PARTS if part in by_fate]
-        span = (min(row["first"] for row in used), max(row["last"] for row in used)) if used else None
-        frame, inputs = build_training_frame(job, spec, labelled, span)
+        span = (min((row["first"] for row in used), default=0), max((row["last"] for row in used), default=0))
+        asked = Questions(labelled.where(F.col(FATE).isin(*PARTS)), sum(row["rows"] for row in used), span)
+        frame, inputs = build_training_frame(job, spec, asked)
         yield TrainingSet(build_hashed(frame), inputs, {fate: row["rows"] for fate, row in sorted(by_fate.items())})
     finally:
         labelled.unpersist()
@@ -70,32 +72,29 @@ def build_labelled(job: ModelJob, spec: TrainingSetSpec) -> DataFrame:
     return build_labelled_spine(spine, labels, key, spec.bounds)
 
 
-def build_training_frame(
-    job: ModelJob, spec: TrainingSetSpec, labelled: DataFrame, span: tuple[int, int] | None
-) -> tuple[DataFrame, Inputs]:
-    """Join the features to the training and holdout rows, lazily.
-
-    ``span`` is the least and the greatest prediction_at of these rows, in microseconds.
+def build_training_frame(job: ModelJob, spec: TrainingSetSpec, asked: Questions) -> tuple[DataFrame, Inputs]:
+    """Join the features to the labelled training and holdout rows (``join_features``).
 
     Returns
     -------
     the frame, grain (spine key): key, prediction_at, label, when it is known, part, and the inputs, with numbers as
     doubles. An input that is a key column too keeps its type. Then the description of the inputs
     """
-    used = labelled.where(F.col(FATE).isin(*PARTS))
-    joined = join_features(job, spec.views, used, spec.bounds.as_of, span)
+    joined = join_features(job, spec.views, asked, spec.bounds.as_of)
     inputs = describe_inputs(joined, job.input_names)
     key = job.declaration.spine.key
     columns = [column for name, column in zip(inputs.names, input_columns(inputs), strict=True) if name not in key]
     return joined.select(*key, PREDICTION_AT, LABEL, LABEL_KNOWN_AT, FATE, *columns), inputs
 
 
-def join_features(
-    job: ModelJob, pins: tuple[TablePin, ...], spine: DataFrame, as_of: datetime, span: tuple[int, int] | None
-) -> DataFrame:
-    """Join to each spine row the features that were known at its time and by ``as_of``, lazily. One pin per view."""
+def join_features(job: ModelJob, pins: Sequence[TablePin], questions: Questions, as_of: datetime) -> DataFrame:
+    """Join to each question the features that were known at its time and by ``as_of``. One pin per view.
+
+    The result is lazy. Only where the questions are many, Spark jobs look first for entities that have most of them.
+    """
+    slices = find_slices(questions.frame, job.views, questions.rows)
     stored = [(view, pin.read(job.spark_lake)) for view, pin in zip(job.views, pins, strict=True)]
-    return join_as_of(spine, stored, instant_to_micros(as_of), bounds=span)
+    return join_as_of(questions.frame, stored, instant_to_micros(as_of), bounds=questions.span, slices=slices)
 
 
 def check_one_row_per_key(frame: DataFrame, key: tuple[str, ...], table: str) -> None:

@@ -38,7 +38,7 @@ def answer_questions(plan: ScoringPlan, facts: Mapping[str, Any], stamp: Stamp) 
     with open_questions(plan) as questions:
         if not questions.rows:
             return unchanged(job.lake.version("gold", plan.table))
-        joined = join_features(job, plan.views or (), questions.frame, plan.interval.as_of, questions.span)
+        joined = join_features(job, plan.views or (), questions, plan.interval.as_of)
         inputs = describe_inputs(joined, job.input_names)
         check_compatible(plan, inputs)
         answers = build_answers(plan, joined, inputs, questions.rows).persist()

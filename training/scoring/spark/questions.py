@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark.sql import DataFrame
@@ -10,19 +9,10 @@ from pyspark.sql import functions as F
 
 from conf.instants import instant_to_micros, micros_to_instant
 from training.dataset.columns import KNOWN_AT, PREDICTION_AT, is_unique_by
-from training.dataset.spark.spine import build_spine, is_known_too_late
+from training.dataset.spark.spine import Questions, build_spine, is_known_too_late
 from training.dataset.spark.training_set import check_one_row_per_key
 from training.scoring.checks import refuse_questions
 from training.scoring.plan import MODEL_VERSION, ScoringPlan
-
-
-@dataclass(frozen=True)
-class Questions:
-    """The rows to be scored, their number, and as ``span`` their least and greatest prediction_at in microseconds."""
-
-    frame: DataFrame
-    rows: int
-    span: tuple[int, int]
 
 
 def build_questions(
