@@ -42,20 +42,20 @@ def _load_all(folder: Path, days: int, turns: int) -> Case:
 
     def load_by_hand() -> Usage:
         empty_folder(lake.by_hand)
-        return lake.run_by_hand(files)
+        return lake.run_by_hand("flights_by_hand.py", *files)
 
     def read_by_pyarrow() -> Usage:
         return run_process([sys.executable, str(PEERS / "files_by_pyarrow.py"), str(target), *files])[0]
 
     raw = dict.fromkeys(flights_contract().raw_names, "VARCHAR")
     engines = [
-        Engine(OURS, load, lambda: lake.digests()[0]),
-        Engine(HAND, load_by_hand, lambda: lake.digests_by_hand()[0]),
+        Engine(OURS, load, lake.digest_bronze),
+        Engine(HAND, load_by_hand, lake.digest_bronze_by_hand),
         Engine(FLOOR, read_by_pyarrow, lambda: digest_files(str(target), raw)),
     ]
     name = f"{days} days"
     used = take_turns(name, engines, turns)
-    silver = {OURS: lake.digests()[1], HAND: lake.digests_by_hand()[1]}
+    silver = {OURS: lake.digest_silver(), HAND: lake.digest_silver_by_hand()}
     check_equal(f"{name}, silver", silver)
     size_mb = sum(Path(file).stat().st_size for file in files) / 1e6
     return Case(name, used, {"rows": silver[OURS][0], "MB of CSV": round(size_mb, 1)})

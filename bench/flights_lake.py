@@ -23,9 +23,13 @@ from pipelines.project.project import load_project
 
 PEERS = Path(__file__).with_name("peers")
 TABLE = "flights"
-VIEWS = ("aircraft_delays", "carrier_delays", "destination_delays", "origin_delays")
+VIEWS = {
+    "aircraft_delays": "tailnum",
+    "carrier_delays": "carrier",
+    "destination_delays": "dest",
+    "origin_delays": "origin",
+}
 DUCKDB_TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMPTZ"}
-Digests = tuple[Digest, Digest]
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,12 @@ class FlightsLake:
         }
         return run_process([HEADWATER, "--project", str(ROOT), "--env", "local", *words], environ)[0]
 
-    def run_by_hand(self, files: list[str]) -> Usage:
-        """Run the script that was written by hand, with Headwater's Spark properties, as a process of its own."""
+    def run_by_hand(self, script: str, *files: str) -> Usage:
+        """Run a script that was written by hand, with Headwater's Spark properties, as a process of its own."""
         task = self.folder / "task.json"
         task.write_text(json.dumps(self._task()), encoding="utf-8")
-        script = str(PEERS / "flights_by_hand.py")
-        return run_process([sys.executable, script, str(task), *files], {"SPARK_LOCAL_IP": "127.0.0.1"})[0]
+        command = [sys.executable, str(PEERS / script), str(task), *files]
+        return run_process(command, {"SPARK_LOCAL_IP": "127.0.0.1"})[0]
 
     def _task(self) -> dict[str, object]:
         contract = flights_contract()
@@ -75,32 +79,50 @@ class FlightsLake:
             "maps": contract.maps,
             "columns": [(column.name, column.type, column.expr) for column in contract.columns],
             "key": contract.key,
+            "views": VIEWS,
         }
 
-    def digests(self) -> Digests:
-        """Return the digests of Headwater's bronze and silver."""
-        return digest_bronze(self.tables / "bronze" / TABLE), digest_silver(self.tables / "silver" / TABLE)
+    def digest_bronze(self) -> Digest:
+        return _digest(self.tables / "bronze" / TABLE, _bronze_types())
 
-    def digests_by_hand(self) -> Digests:
-        return digest_bronze(self.by_hand / "bronze"), digest_silver(self.by_hand / "silver")
+    def digest_bronze_by_hand(self) -> Digest:
+        return _digest(self.by_hand / "bronze", _bronze_types())
+
+    def digest_silver(self) -> Digest:
+        return _digest(self.tables / "silver" / TABLE, _silver_types())
+
+    def digest_silver_by_hand(self) -> Digest:
+        return _digest(self.by_hand / "silver", _silver_types())
+
+    def digest_gold(self) -> list[Digest]:
+        return [_digest(self.tables / "gold" / view, _gold_types(view)) for view in VIEWS]
+
+    def digest_gold_by_hand(self) -> list[Digest]:
+        return [_digest(self.by_hand / view, _gold_types(view)) for view in VIEWS]
 
 
 def flights_contract() -> Contract:
     return load_project(ROOT, "local").contract(TABLE)
 
 
-def digest_bronze(table: Path) -> Digest:
-    columns = dict.fromkeys(flights_contract().raw_names, "VARCHAR")
-    return digest_table(_read(table, columns), columns)
+def _bronze_types() -> dict[str, str]:
+    return dict.fromkeys(flights_contract().raw_names, "VARCHAR")
 
 
-def digest_silver(table: Path) -> Digest:
-    kinds = {column.name: DUCKDB_TYPES.get(column.type, column.type) for column in flights_contract().columns}
-    columns = {**kinds, "_known_at": "TIMESTAMPTZ"}
-    return digest_table(_read(table, columns), columns)
+def _silver_types() -> dict[str, str]:
+    types = {column.name: DUCKDB_TYPES.get(column.type, column.type) for column in flights_contract().columns}
+    return {**types, "_known_at": "TIMESTAMPTZ"}
 
 
-def _read(table: Path, columns: dict[str, str]) -> pa.Table:
-    names = ", ".join(f'"{name}"' for name in columns)
-    rows = QueryBuilder().register("rows", DeltaTable(str(table))).execute(f"SELECT {names} FROM rows")
-    return pa.RecordBatchReader.from_stream(rows).read_all()
+def _gold_types(view: str) -> dict[str, str]:
+    types = {"count": "BIGINT", "mean": "DOUBLE", "max": "BIGINT"}
+    features = load_project(ROOT, "local").view(view).feature_names
+    times = dict.fromkeys(("feature_at", "available_at"), "TIMESTAMPTZ")
+    return {VIEWS[view]: "VARCHAR", **times, **{name: types[name.split("_")[-2]] for name in features}}
+
+
+def _digest(table: Path, types: dict[str, str]) -> Digest:
+    """Read the columns of a Delta table by DataFusion, which heeds deletion vectors, and return their digest."""
+    names = ", ".join(f'"{name}"' for name in types)
+    found = QueryBuilder().register("found", DeltaTable(str(table))).execute(f"SELECT {names} FROM found")
+    return digest_table(pa.RecordBatchReader.from_stream(found).read_all(), types)

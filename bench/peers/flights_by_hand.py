@@ -26,7 +26,8 @@ def main(task_file: str, *files: str) -> None:
     spark.sparkContext.setLogLevel("ERROR")
     bronze, silver = f"{task['folder']}/bronze", f"{task['folder']}/silver"
     write(spark, bronze, read_files(spark, task, files), ["_file", "_hash"], updates=False)
-    rows = spark.read.format("delta").load(bronze).where(F.col("_file").isin([Path(file).as_uri() for file in files]))
+    is_new = F.element_at(F.split("_file", "/"), -1).isin([Path(file).name for file in files])
+    rows = spark.read.format("delta").load(bronze).where(is_new)
     write(spark, silver, type_rows(rows, task), task["key"], updates=True)
     spark.stop()
 
