@@ -13,10 +13,10 @@ from bench.scratch import empty_folder, scratch_folder
 
 TITLE = "Bulk load"
 ABOUT = (
-    "All landed days of flights, one CSV file each, are loaded into an empty lake: bronze and silver; whole processes. "
-    "The script written by hand has the same Spark properties, jars and class archive and must make the same rows; it "
-    "checks no file, keeps no ledger, quarantine, row numbers, hashes or change feed. *pyarrow* only reads the files "
-    "as text and writes one Parquet file with the rows of bronze: the floor."
+    "All landed days of flights, one CSV file each, are loaded into an empty lake: bronze and silver; whole "
+    "processes. The script written by hand has the same Spark properties, jars and class archive and must make the "
+    "same rows; it checks no file, keeps no ledger, quarantine, row numbers, hashes or change feed. *pyarrow* only "
+    "reads the files as text and writes one Parquet file with the rows of bronze: the floor."
 )
 OURS, HAND, FLOOR = "Headwater load", "by hand: bronze, silver", "pyarrow: text to Parquet"
 

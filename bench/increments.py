@@ -16,10 +16,11 @@ TITLE = "One more day"
 ABOUT = (
     "A day of flights lands on a lake that has the days before. Headwater loads it into bronze and silver, and then "
     "completes four views with windows of 1, 7 and 28 days. Written by hand, one script merges the day's rows into "
-    "bronze and silver, and another makes the four views anew. All are whole processes with the same Spark properties, "
-    "jars and class archive, and must hold the same rows after each day. The scripts check no file, keep no ledger, "
-    "quarantine, row numbers, hashes or change feed, and would be wrong for rows that come late."
+    "bronze and silver, and another makes the four views anew. All are whole processes with the same Spark "
+    "properties, jars and class archive, and must hold the same rows after each day. The scripts check no file, keep "
+    "no ledger, quarantine, row numbers, hashes or change feed, and would be wrong for rows that come late."
 )
+GROWS_BY = "days before"
 LOAD, MATERIALIZE = "Headwater load", "Headwater materialize"
 LOAD_BY_HAND, FEATURES_BY_HAND = "by hand: bronze, silver", "by hand: features anew"
 
@@ -67,4 +68,4 @@ def _add_days(folder: Path, days: int, turns: int) -> Case:
     used = take_turns(f"{days} days", engines, turns)
     ours = {LOAD: used[LOAD], MATERIALIZE: materialized}
     peers = {LOAD_BY_HAND: used[LOAD_BY_HAND], FEATURES_BY_HAND: made_by_hand}
-    return Case(f"after {days} days", {**ours, **peers}, {"silver rows": lake.digest_silver()[0]})
+    return Case(f"one day after {days}", {**ours, **peers}, {GROWS_BY: days, "silver rows": lake.digest_silver()[0]})

@@ -25,6 +25,7 @@ ABOUT = (
     "`plan` on a landing folder whose files have all been loaded: a whole process. The script written by hand walks "
     "the folder, reads name, size and time of all files in the ledger by `deltalake`, and compares them."
 )
+GROWS_BY = "landed files"
 OURS, HAND = "Headwater plan", "by hand: walk, ledger"
 FILES_A_LOAD = 100
 MOST_COMMITS = 30
@@ -74,7 +75,7 @@ def _look(project: SmallProject, number: int, turns: int) -> Case:
         Engine(OURS, plan, partial(_get, found, OURS)),
         Engine(HAND, compare_by_hand, partial(_get, found, HAND)),
     ]
-    return Case(f"{number:,} files", take_turns(f"{number} files", engines, turns), {})
+    return Case(f"{number:,} files", take_turns(f"{number} files", engines, turns), {GROWS_BY: number})
 
 
 def _get(found: dict[str, tuple[int, int]], engine: str) -> tuple[int, int]:

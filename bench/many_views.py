@@ -15,6 +15,7 @@ ABOUT = (
     "`materialize` of the first views of a project, all of which are up to date: whole processes that find nothing to "
     "do. The peer is a script that only imports `deltalake`: the least that a process costs which reads a Delta log."
 )
+GROWS_BY = "feature views"
 NOTHING_TO_DO = 99
 
 
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> Iterator[Case]:
             names = [f"sales_{position}" for position in range(1, number + 1)]
             engines = [Engine("Headwater materialize", partial(_materialize, project, names))]
             engines.append(importing_deltalake())
-            yield Case(f"{number} views", take_turns(f"{number} views", engines, options.turns), {})
+            yield Case(f"{number} views", take_turns(f"{number} views", engines, options.turns), {GROWS_BY: number})
 
 
 def _materialize(project: SmallProject, names: list[str]) -> Usage:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 from types import ModuleType
 
 from bench.plots import draw
 from bench.results import Case, Report
 
+LINE = 120
 MACHINE_FACTS_PER_RUN = ("measured at", "code", "load average before")
 INTRODUCTION = """# Benchmarks
 
@@ -22,10 +24,10 @@ from one results file, [benchmarks/results.json](benchmarks/results.json); `pyth
 **How to read it.** The measure is CPU seconds of all processes: Python, the JVM that it starts, and their workers. Wall
 seconds follow in parentheses; they depend more on what else the machine does. Engines take turns in the order A B B A.
 A cell shows the median of the turns. A ratio is the median of the ratios within a turn, with the least and the greatest
-in brackets: above 1, Headwater took more than the peer. Results are compared before any ratio is made: the number of
-rows and a hash over all columns of all rows, exactly, also for doubles; a run with a difference ends with an error.
-Every engine gets two cores, and the Spark scripts written by hand get Headwater's own Spark properties, jars and class
-archive.
+in brackets and that of wall seconds in parentheses: above 1, Headwater took more than the peer. Results are compared
+before any ratio is made: the number of rows and a hash over all columns of all rows, exactly, also for doubles; a run
+with a difference ends with an error. Every engine gets two cores, and the Spark scripts written by hand get Headwater's
+own Spark properties, jars and class archive.
 """
 
 
@@ -38,10 +40,16 @@ def write_document(path: Path, reports: Mapping[str, Report], benchmarks: Sequen
         if report is None:
             continue
         plot = path.with_name("benchmarks") / f"{name}.svg"
-        draw(report, plot)
+        draw(report, plot, getattr(module, "GROWS_BY", ""))
         picture = f"![{module.TITLE}: CPU seconds](benchmarks/{plot.name})"
         tables = _figures(report.cases) if name == "commands" else _comparison(report.cases)
-        sections += [f"## {module.TITLE}", module.ABOUT, tables, picture, _origin(report)]
+        sections += [
+            f"## {module.TITLE}",
+            fill(module.ABOUT, LINE, break_on_hyphens=False),
+            tables,
+            picture,
+            _origin(report),
+        ]
     sections += ["## Machine", _machine(list(reports.values()))]
     path.write_text("\n\n".join(section.strip("\n") for section in sections) + "\n", encoding="utf-8")
 
@@ -50,11 +58,11 @@ def print_case(case: Case) -> None:
     """Print what was found, as soon as it was."""
     print(case.name, flush=True)
     for engine in case.engines:
-        against = "".join(f"   {_short(ours)} / it = {_ratio(case, ours, engine)}" for ours in case.ours)
+        against = "".join(f"   {_short(ours)} / it: {_ratio(case, ours, engine)}" for ours in case.ours)
         against = against if engine in case.peers else ""
         print(f"  {engine:32} {_seconds(case, engine):>18} CPU (wall) s{against}", flush=True)
     for fact, value in case.facts.items():
-        print(f"  {fact}: {value}", flush=True)
+        print(f"  {fact}: {_number(value)}", flush=True)
 
 
 def _figures(cases: Sequence[Case]) -> str:
@@ -80,7 +88,10 @@ def _comparison(cases: Sequence[Case]) -> str:
     ratios = [[case.name, ours, *(_ratio(case, ours, peer) for peer in peers)] for case in cases for ours in case.ours]
     tables = ["CPU seconds (wall seconds):", _table(["", *facts, *engines], seconds)]
     if peers:
-        tables += ["Headwater / peer, in CPU seconds:", _table(["", "", *peers], ratios)]
+        tables += [
+            "Headwater / peer, in CPU seconds [least–greatest] (in wall seconds):",
+            _table(["", "", *peers], ratios),
+        ]
     return "\n\n".join(tables)
 
 
@@ -94,7 +105,8 @@ def _ratio(case: Case, ours: str, peer: str) -> str:
     if peer not in case.engines:
         return ""
     ratios = case.ratios(ours, peer, "cpu_s")
-    return f"{_figure(median(ratios))} [{_figure(min(ratios))}–{_figure(max(ratios))}]"
+    wall = median(case.ratios(ours, peer, "wall_s"))
+    return f"{_figure(median(ratios))} [{_figure(min(ratios))}–{_figure(max(ratios))}] ({_figure(wall)})"
 
 
 def _figure(value: float) -> str:
@@ -115,8 +127,8 @@ def _origin(report: Report) -> str:
     runs = " to ".join(str(number) for number in dict.fromkeys((turns[0], turns[-1])))
     facts = report.machine
     return (
-        f"<sub>`{report.command}`, {facts['measured at']}, code {facts['code']}; each engine ran {runs} times after"
-        f" what the text calls a warm-up, if any; load average before: {facts['load average before']}.</sub>"
+        f"<sub>`{report.command}`, {facts['measured at']}, code {facts['code']}; turns: {runs};"
+        f" load average before: {facts['load average before']}.</sub>"
     )
 
 

@@ -30,9 +30,9 @@ TITLE = "Windows"
 ABOUT = (
     "count, sum, mean, min and max of one column over several windows, at every point where one of them changes. The "
     "peers sum up by hop and then use RANGE frames; they take every event as known when it happens, while Headwater "
-    "also places the late ones. Headwater brings each hop with events to every grid point in its longest window (tiles "
-    "× longest window / hop), which the last case, with its many entities and short hops, makes as dear as can be. All "
-    "in one process with a warm JVM, Parquet to Parquet."
+    "also places the late ones. Headwater brings each hop with events to every grid point in its longest window "
+    "(tiles × longest window / hop), which the last case, with its many entities and short hops, makes as dear as can "
+    "be. All in one process with a warm JVM, Parquet to Parquet."
 )
 OURS, HAND, DUCKDB = "Headwater", "Spark, by hand", "DuckDB"
 DAY_US = 86_400_000_000

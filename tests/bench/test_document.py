@@ -58,7 +58,7 @@ def test_a_newer_report_takes_the_place_of_the_older_one_of_its_benchmark(tmp_pa
 
 
 def test_a_ratio_is_the_median_of_the_ratios_within_a_turn(page: str) -> None:
-    assert "| days | Headwater | 3.00 [2.00–4.00] |" in page
+    assert "| days | Headwater | 3.00 [2.00–4.00] (3.00) |" in page
 
 
 def test_an_engine_that_did_not_run_in_a_case_leaves_its_cell_empty(page: str) -> None:

@@ -4,13 +4,16 @@ import os
 import sys
 import textwrap
 import time
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bench import commands
 from bench.measure import BenchmarkFailed, Engine, measure_here, run_process, take_turns
 from bench.results import Usage
+from conf.errors import EnvironmentProblem
 
 BURN = "import time\nwhile time.process_time() < 0.4: pass\n"
 
@@ -79,3 +82,11 @@ def test_a_result_that_differs_in_a_later_turn_is_seen(tmp_path: Path) -> None:
     engines = [engine(name, [], lambda: next(results)) for name in "AB"]
     with pytest.raises(BenchmarkFailed, match="differ"):
         take_turns("case", engines, 2)
+
+
+def test_without_the_lake_of_the_demonstration_the_commands_cannot_be_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADWATER__LAKE", str(tmp_path))
+    with pytest.raises(EnvironmentProblem, match=r"no lake of the demonstration in .*\n.*run `make demo`"):
+        next(commands.run(Namespace(turns=1, only=[])))
