@@ -22,8 +22,8 @@ def usages(*seconds: float) -> list[Usage]:
 VIEWS = Report(
     "many_views", "python -m bench many_views --turns 3", MACHINE,
     [
-        Case("days", {"Headwater": usages(3, 4, 8), "DuckDB": usages(1, 2, 2)}, {"rows": 9_000_000}),
-        Case("hours", {"Headwater": usages(5, 5, 5)}, {"rows": 7}),
+        Case("days", {"Headwater": usages(3, 4, 8), "DuckDB": usages(1, 2, 2)}, {"feature views": 9_000_000}),
+        Case("hours", {"Headwater": usages(5, 5, 5)}, {"feature views": 7}),
     ],
 )  # fmt: skip
 COMMANDS = Report(
