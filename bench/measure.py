@@ -49,15 +49,15 @@ class Engine:
 
 
 def take_turns(case: str, engines: Sequence[Engine], turns: int) -> dict[str, list[Usage]]:
-    """Run all engines in each turn, forwards and backwards by turns, and compare their results.
+    """Run all engines in each turn, forwards and backwards by turns, and compare their results of the same turn.
 
     Raises
     ------
     BenchmarkFailed : when the results of two engines differ
     """
     used: dict[str, list[Usage]] = {engine.name: [] for engine in engines}
-    results: dict[str, object] = {}
     for turn in range(turns):
+        results: dict[str, object] = {}
         for engine in engines if turn % 2 == 0 else engines[::-1]:
             used[engine.name].append(engine.run())
             if engine.result is not None:
