@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.digest import digest_files
-from bench.flights_lake import PEERS, TABLE, FlightsLake, flights_contract
+from bench.flights_lake import PEERS, TABLE, FlightsLake, raw_columns
 from bench.measure import Engine, check_equal, run_process, take_turns
 from bench.results import Case, Usage
 from bench.scratch import empty_folder, scratch_folder
@@ -47,15 +47,14 @@ def _load_all(folder: Path, days: int, turns: int) -> Case:
     def read_by_pyarrow() -> Usage:
         return run_process([sys.executable, str(PEERS / "files_by_pyarrow.py"), str(target), *files])[0]
 
-    raw = dict.fromkeys(flights_contract().raw_names, "VARCHAR")
     engines = [
-        Engine(OURS, load, lake.digest_bronze),
-        Engine(HAND, load_by_hand, lake.digest_bronze_by_hand),
-        Engine(FLOOR, read_by_pyarrow, lambda: digest_files(str(target), raw)),
+        Engine(OURS, load, lambda: lake.digests(lake.tables, "bronze")[0]),
+        Engine(HAND, load_by_hand, lambda: lake.digests(lake.by_hand, "bronze")[0]),
+        Engine(FLOOR, read_by_pyarrow, lambda: digest_files(str(target), raw_columns())),
     ]
     name = f"{days} days"
     used = take_turns(name, engines, turns)
-    silver = {OURS: lake.digest_silver(), HAND: lake.digest_silver_by_hand()}
+    silver = {OURS: lake.digests(lake.tables, "silver")[0], HAND: lake.digests(lake.by_hand, "silver")[0]}
     check_equal(f"{name}, silver", silver)
     size_mb = sum(Path(file).stat().st_size for file in files) / 1e6
     return Case(name, used, {"rows": silver[OURS][0], "MB of CSV": round(size_mb, 1)})

@@ -34,7 +34,7 @@ DUCKDB_TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMPTZ"}
 
 @dataclass(frozen=True)
 class FlightsLake:
-    """The folder that holds the landing folder and the tables of both."""
+    """The folder that holds the landing folder, and the tables of both as <layer>/<name>."""
 
     folder: Path
 
@@ -82,43 +82,38 @@ class FlightsLake:
             "views": VIEWS,
         }
 
-    def digest_bronze(self) -> Digest:
-        return _digest(self.tables / "bronze" / TABLE, _bronze_types())
-
-    def digest_bronze_by_hand(self) -> Digest:
-        return _digest(self.by_hand / "bronze", _bronze_types())
-
-    def digest_silver(self) -> Digest:
-        return _digest(self.tables / "silver" / TABLE, _silver_types())
-
-    def digest_silver_by_hand(self) -> Digest:
-        return _digest(self.by_hand / "silver", _silver_types())
-
-    def digest_gold(self) -> list[Digest]:
-        return [_digest(self.tables / "gold" / view, _gold_types(view)) for view in VIEWS]
-
-    def digest_gold_by_hand(self) -> list[Digest]:
-        return [_digest(self.by_hand / view, _gold_types(view)) for view in VIEWS]
+    def digests(self, root: Path, *layers: str) -> list[Digest]:
+        """Return the digest of each table of these layers; ``root`` is ``tables`` or ``by_hand``."""
+        compared = [(f"{layer}/{name}", types) for layer in layers for name, types in _columns_of(layer).items()]
+        return [_digest(root / table, types) for table, types in compared]
 
 
 def flights_contract() -> Contract:
     return load_project(ROOT, "local").contract(TABLE)
 
 
-def _bronze_types() -> dict[str, str]:
+def raw_columns() -> dict[str, str]:
+    """Return the raw columns, with the type that DuckDB compares them as."""
     return dict.fromkeys(flights_contract().raw_names, "VARCHAR")
 
 
-def _silver_types() -> dict[str, str]:
-    types = {column.name: DUCKDB_TYPES.get(column.type, column.type) for column in flights_contract().columns}
-    return {**types, "_known_at": "TIMESTAMPTZ"}
-
-
-def _gold_types(view: str) -> dict[str, str]:
-    types = {"count": "BIGINT", "mean": "DOUBLE", "max": "BIGINT"}
-    features = load_project(ROOT, "local").view(view).feature_names
+def _columns_of(layer: str) -> dict[str, dict[str, str]]:
+    """Return what is compared of each table of a layer: columns, with the type that DuckDB compares them as."""
+    if layer == "bronze":
+        return {TABLE: raw_columns()}
+    if layer == "silver":
+        types = {column.name: DUCKDB_TYPES.get(column.type, column.type) for column in flights_contract().columns}
+        return {TABLE: {**types, "_known_at": "TIMESTAMPTZ"}}
     times = dict.fromkeys(("feature_at", "available_at"), "TIMESTAMPTZ")
-    return {VIEWS[view]: "VARCHAR", **times, **{name: types[name.split("_")[-2]] for name in features}}
+    views = load_project(ROOT, "local").views
+    return {
+        view: {key: "VARCHAR", **times, **{name: _type_of(name) for name in views[view].feature_names}}
+        for view, key in VIEWS.items()
+    }
+
+
+def _type_of(feature: str) -> str:
+    return "DOUBLE" if "_mean_" in feature else "BIGINT"
 
 
 def _digest(table: Path, types: dict[str, str]) -> Digest:

@@ -20,6 +20,7 @@ ABOUT = (
     "properties, jars and class archive, and must hold the same rows after each day. The scripts check no file, keep "
     "no ledger, quarantine, row numbers, hashes or change feed, and would be wrong for rows that come late."
 )
+LAYERS = ("bronze", "silver", "gold")
 GROWS_BY = "days before"
 LOAD, MATERIALIZE = "Headwater load", "Headwater materialize"
 LOAD_BY_HAND, FEATURES_BY_HAND = "by hand: bronze, silver", "by hand: features anew"
@@ -58,14 +59,11 @@ def _add_days(folder: Path, days: int, turns: int) -> Case:
         return used
 
     engines = [
-        Engine(LOAD, load_and_materialize, lambda: (lake.digest_bronze(), lake.digest_silver(), lake.digest_gold())),
-        Engine(
-            LOAD_BY_HAND,
-            load_and_make_by_hand,
-            lambda: (lake.digest_bronze_by_hand(), lake.digest_silver_by_hand(), lake.digest_gold_by_hand()),
-        ),
+        Engine(LOAD, load_and_materialize, lambda: lake.digests(lake.tables, *LAYERS)),
+        Engine(LOAD_BY_HAND, load_and_make_by_hand, lambda: lake.digests(lake.by_hand, *LAYERS)),
     ]
     used = take_turns(f"{days} days", engines, turns)
     ours = {LOAD: used[LOAD], MATERIALIZE: materialized}
     peers = {LOAD_BY_HAND: used[LOAD_BY_HAND], FEATURES_BY_HAND: made_by_hand}
-    return Case(f"one day after {days}", {**ours, **peers}, {GROWS_BY: days, "silver rows": lake.digest_silver()[0]})
+    facts = {GROWS_BY: days, "silver rows": lake.digests(lake.tables, "silver")[0][0]}
+    return Case(f"one day after {days}", {**ours, **peers}, facts)

@@ -16,10 +16,10 @@ INTRODUCTION = """# Benchmarks
 What Headwater costs, beside what a user would write by hand or take instead. Every number and plot on this page comes
 from one results file, [benchmarks/results.json](benchmarks/results.json); `python -m bench` writes both.
 
-    make bench-quick                        # the commands, on the lake that `make demo` leaves
-    make bench                              # everything
-    .venv/bin/python -m bench windows --help     # the sizes of one benchmark
-    .venv/bin/python -m bench all --docs    # measure everything, and write this page
+    make bench-quick                            # the commands, on the lake that `make demo` leaves
+    make bench                                  # everything
+    make bench DOCS=1                           # everything, and this page is written from it
+    .venv/bin/python -m bench windows --help    # the sizes of one benchmark
 
 **How to read it.** The measure is CPU seconds of all processes: Python, the JVM that it starts, and their workers. Wall
 seconds follow in parentheses; they depend more on what else the machine does. Engines take turns in the order A B B A.
@@ -43,13 +43,8 @@ def write_document(path: Path, reports: Mapping[str, Report], benchmarks: Sequen
         draw(report, plot, getattr(module, "GROWS_BY", ""))
         picture = f"![{module.TITLE}: CPU seconds](benchmarks/{plot.name})"
         tables = _figures(report.cases) if name == "commands" else _comparison(report.cases)
-        sections += [
-            f"## {module.TITLE}",
-            fill(module.ABOUT, LINE, break_on_hyphens=False),
-            tables,
-            picture,
-            _origin(report),
-        ]
+        about = fill(module.ABOUT, LINE, break_on_hyphens=False)
+        sections += [f"## {module.TITLE}", about, tables, picture, _origin(report)]
     sections += ["## Machine", _machine(list(reports.values()))]
     path.write_text("\n\n".join(section.strip("\n") for section in sections) + "\n", encoding="utf-8")
 

@@ -24,11 +24,11 @@ def main(task_file: str) -> None:
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    flights = spark.read.format("delta").load(f"{task['folder']}/silver").where("arr_delay_min IS NOT NULL")
+    flights = spark.read.format("delta").load(f"{task['folder']}/silver/flights").where("arr_delay_min IS NOT NULL")
     last_day = flights.selectExpr("unix_date(to_date(max(_known_at) - INTERVAL 12 HOURS))").collect()[0][0]
     for view, key in task["views"].items():
         rows = build_features(flights.where(f"{key} IS NOT NULL"), key, last_day)
-        rows.write.format("delta").mode("overwrite").save(f"{task['folder']}/{view}")
+        rows.write.format("delta").mode("overwrite").save(f"{task['folder']}/gold/{view}")
     spark.stop()
 
 

@@ -24,7 +24,7 @@ def main(task_file: str, *files: str) -> None:
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    bronze, silver = f"{task['folder']}/bronze", f"{task['folder']}/silver"
+    bronze, silver = f"{task['folder']}/bronze/flights", f"{task['folder']}/silver/flights"
     write(spark, bronze, read_files(spark, task, files), ["_file", "_hash"], updates=False)
     is_new = F.element_at(F.split("_file", "/"), -1).isin([Path(file).name for file in files])
     rows = spark.read.format("delta").load(bronze).where(is_new)
