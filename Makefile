@@ -8,13 +8,14 @@ PACKAGES := $(VENV)/.packages
 INSTALLED := $(VENV)/.installed
 JARS := .jars/.fetched
 ARCHIVE := .jars/.archived
+PEERS := $(VENV)/.peers
 MISSING_JARS := $(if $(filter 2,$(words $(wildcard .jars/delta-*.jar))),,always)
 # Tests run in two processes; all tests of a file run in the same one. WORKERS= runs everything in one process.
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow airflow-demo cluster-demo test test-long lint lock doctor class-archive clean distclean machine always
+.PHONY: help setup demo airflow airflow-demo cluster-demo test test-long bench bench-quick lint lock doctor class-archive clean distclean machine always
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,12 @@ test: setup ## run all tests except the long ones; WORKERS= uses one process ins
 test-long: setup ## run the long tests
 	$(BIN)/pytest -m long $(WORKERS)
 
+bench: setup $(PEERS) ## measure everything beside its peers, after `make demo`; DOCS=1 writes docs/benchmarks.md from it
+	$(BIN)/python -m bench all $(if $(DOCS),--docs)
+
+bench-quick: setup $(PEERS) ## measure the commands that people type all day, after `make demo`
+	$(BIN)/python -m bench quick $(if $(DOCS),--docs)
+
 lint: $(INSTALLED) ## run ruff, mypy --strict and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,6 +60,7 @@ doctor: machine ## report what is wrong on this machine and how to correct it
 lock: $(INSTALLED) ## write requirements.lock from pyproject.toml; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) setup/bootstrap.in --output-file setup/bootstrap.lock
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra dev pyproject.toml --output-file requirements.lock
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group bench --output-file bench/requirements.lock
 
 class-archive: $(INSTALLED) $(JARS) ## make the class archive again if Java cannot use the existing one
 	@rm -f $(ARCHIVE)
@@ -85,6 +93,11 @@ $(INSTALLED): pyproject.toml $(PACKAGES) | machine
 	@$(BIN)/uv pip install --quiet --offline --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@pwd -P > $@
 	@echo "environment: installed"
+
+$(PEERS): bench/requirements.lock $(PACKAGES)
+	@echo "environment: installing what the benchmarks compare with"
+	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r bench/requirements.lock
+	@touch $@
 
 $(JARS): setup/fetch_jars.py conf/jars.py $(MISSING_JARS) | $(INSTALLED)
 	@$(BIN)/python setup/fetch_jars.py

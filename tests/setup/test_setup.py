@@ -100,7 +100,7 @@ def test_make_help_lists_every_target() -> None:
 
 def test_what_runs_the_product_sets_up_first() -> None:
     rules = re.findall(r"^([a-z-]+): setup\b", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    assert rules == ["demo", "airflow", "airflow-demo", "cluster-demo", "test", "test-long"]
+    assert rules == ["demo", "airflow", "airflow-demo", "cluster-demo", "test", "test-long", "bench", "bench-quick"]
 
 
 def test_without_python_make_says_so_before_anything_else() -> None:
@@ -134,7 +134,14 @@ def test_what_builds_the_project_is_locked_too() -> None:
     assert Requirement(build).specifier.contains(locked("setup/bootstrap.lock")["setuptools"])
 
 
-@pytest.mark.parametrize("file", ["requirements.lock", "setup/bootstrap.lock"])
+def test_what_the_benchmarks_compare_with_is_locked_too() -> None:
+    pins = locked("bench/requirements.lock")
+    for line in PROJECT["dependency-groups"]["bench"]:
+        asked = Requirement(line)
+        assert asked.specifier.contains(pins.get(asked.name, "0")), "run make lock"
+
+
+@pytest.mark.parametrize("file", ["requirements.lock", "setup/bootstrap.lock", "bench/requirements.lock"])
 def test_every_locked_package_has_a_hash_and_no_host(file: str) -> None:
     text = (ROOT / file).read_text()
     for entry in re.split(r"\n(?=[a-zA-Z0-9])", text)[1:]:
