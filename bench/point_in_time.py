@@ -7,7 +7,6 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 import polars as pl
@@ -22,6 +21,7 @@ from bench.results import Case, Usage
 from bench.scratch import empty_folder, scratch_folder
 from bench.session import CORES, open_bench_session
 from features.definitions import Aggregation, Entity, FeatureView
+from features.local.as_of import join_as_of as join_locally
 from features.spark.as_of import join_as_of
 
 TITLE = "Point-in-time join"
@@ -112,7 +112,6 @@ def _join_on_spark(spark: SparkSession, inputs: Path, is_windowed: bool) -> Data
 
 
 def _join_locally(inputs: Path, target: Path, is_windowed: bool) -> None:
-    join = import_module("features.local.as_of").join_as_of
     views = _views(is_windowed)
     stored = []
     for view in views:
@@ -120,7 +119,7 @@ def _join_locally(inputs: Path, target: Path, is_windowed: bool) -> None:
         values = [pl.col(value).alias(name) for value, name in zip(VALUES, view.feature_names, strict=True)]
         times = [pl.col("feature_at").alias("_event_at")] if view.is_latest_value else []
         stored.append((view, rows.select("k", "feature_at", *values, *times)))
-    joined = join(pl.read_parquet(inputs / "spine" / "*.parquet"), stored, YEAR_US)
+    joined = join_locally(pl.read_parquet(inputs / "spine" / "*.parquet"), stored, YEAR_US)
     outputs = [pl.col(column).alias(name) for column, name in _outputs(views).items()]
     joined.select("id", *outputs).write_parquet(target / "rows.parquet")
 

@@ -116,7 +116,7 @@ def test_both_engines_agree_and_a_difference_is_found(
     ]  # fmt: skip
     assert all(one["rows"] > 10 for one in found)
     monkeypatch.setattr("features.local.as_of.FIRST_COUNT", 1)
-    (wrong,) = ask(capsys, energy, "verify", "consistency", "site_outages", code=4)
+    (wrong,) = ask(capsys, energy, "verify", "consistency", "meter_usage", code=4)
     assert wrong["differing"] > 0
     cell = wrong["examples"][0]
     assert (cell["local"], cell["spark"]) == ("1", "0")

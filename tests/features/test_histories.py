@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import polars as pl
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -22,6 +23,7 @@ from conf.durations import parse_duration, to_micros
 from conf.instants import instant_to_micros, micros_to_instant
 from conf.settings import Settings
 from features.definitions import Aggregation, Entity, FeatureView
+from features.local.as_of import INSTANT
 from features.spark.as_of import join_as_of
 from features.spark.events import build_events
 from features.spark.feature_rows import build_rows
@@ -33,6 +35,7 @@ from pipelines.delta.tables import MARKS_ROWS, create_table, require_columns
 from pipelines.gold.materialize import materialize
 from pipelines.gold.plan import GoldReport
 from pipelines.project.project import Project
+from pipelines.reading.point_in_time import join_stored
 from pipelines.runtime.parallel_sessions import run_in_parallel_sessions
 from pipelines.runtime.session import temporary_confs
 from pipelines.silver.load import CHANGE_FEED
@@ -222,6 +225,7 @@ def check_look_ups(world: World, case: Case, stored: Gold) -> None:
     spine = frame.withColumn("prediction_at", F.timestamp_micros("_at"))
     times = [at for _, _, at in asked if at is not None]
     want = Counter((n, k, at, *lookup(spec, events, (n, k), at, as_of)) for n, k, at in asked)
+    assert look_up_locally(world, view, asked, as_of) == want
     entities = [row[0] for row in frame.select(F.xxhash64("history", "k")).distinct().collect()]
     edges = sorted(rng.choices(times, k=3))
     sliced = {("history", "k"): Slices(tuple(sorted(entities)[::2]), tuple(edges))}  # every second entity is cut
@@ -243,3 +247,12 @@ def check_look_ups(world: World, case: Case, stored: Gold) -> None:
                 changed = max((us for entity, us in stored if entity == (n, k) and us <= point), default=None)
             available = None if point is None else point + spec.available_after
             assert [at and instant_to_micros(at) for at in row[width:]] == [point, available, changed]
+
+
+def look_up_locally(
+    world: World, view: FeatureView, asked: list[tuple[int, str | None, int | None]], as_of: int
+) -> Counter[tuple[Any, ...]]:
+    """Ask the same of the table by the join in this process."""
+    kinds = {"history": pl.Int32, "k": pl.String, "at": pl.Int64}
+    spine = pl.DataFrame(asked, kinds, orient="row").with_columns(prediction_at=pl.col("at").cast(INSTANT))
+    return Counter(join_stored(world.lake, spine, [(view, None)], as_of).drop("prediction_at").rows())
