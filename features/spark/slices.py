@@ -19,8 +19,7 @@ from features.spark.grid_columns import micros
 
 PREDICTION_AT = "prediction_at"
 HEAVY_ROWS = 400_000  # so many questions one task answers in a few seconds; for fewer, looking does not pay
-HEAVY_SHARE = 64  # a heavy entity also has more than 1/64 of all questions, so there are at most 63 of them
-SLICES = 32  # of each heavy entity, with about as many questions in each
+MOST_SLICES = 64
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,17 @@ def join_keys_of(view: FeatureView) -> tuple[str, ...]:
     return tuple(sorted(view.entity.join_keys))
 
 
-def find_slices(spine: DataFrame, views: Iterable[FeatureView], rows: int) -> Mapping[tuple[str, ...], Slices]:
+def find_slices(
+    spine: DataFrame, views: Iterable[FeatureView], rows: int, tasks: int
+) -> Mapping[tuple[str, ...], Slices]:
     """Find the heavy entities of a spine of so many rows, per set of join keys; no entry where there is none.
 
-    Runs no Spark job where the spine has too few rows, else one, and one more for each set of keys with an entry.
-    Stored rows are not counted, because their grid limits how many an entity has.
+    An entity is heavy when it has more than ``HEAVY_ROWS`` questions and more than twice the even share of ``tasks``,
+    which are as many as run at once. So no Spark job runs where the spine has too few rows or where two tasks run at
+    once. Else one runs, and one more for each set of keys with an entry. Stored rows are not counted, because their
+    grid limits how many an entity has.
     """
-    least = max(HEAVY_ROWS, rows // HEAVY_SHARE)
+    least = max(HEAVY_ROWS, 2 * rows // tasks)
     if rows <= least:
         return {}
     key_sets = list(dict.fromkeys(join_keys_of(view) for view in views))
@@ -63,7 +66,7 @@ def find_slices(spine: DataFrame, views: Iterable[FeatureView], rows: int) -> Ma
     found: dict[tuple[str, ...], list[int]] = {}
     for n, entity in (row["entity"] for row in counted.where(F.col("count") > least).collect()):
         found.setdefault(key_sets[n], []).append(entity)
-    return {keys: _cut(spine, keys, heavy) for keys, heavy in found.items()}
+    return {keys: _cut(spine, keys, heavy, min(4 * tasks, MOST_SLICES)) for keys, heavy in found.items()}
 
 
 def hand_on(rows: DataFrame, keys: Sequence[str], value: str, slices: Slices) -> DataFrame:
@@ -78,9 +81,9 @@ def hand_on(rows: DataFrame, keys: Sequence[str], value: str, slices: Slices) ->
     return rows.unionByName(newest.withColumn("_slice", later))
 
 
-def _cut(spine: DataFrame, keys: Sequence[str], heavy: Sequence[int]) -> Slices:
+def _cut(spine: DataFrame, keys: Sequence[str], heavy: Sequence[int], slices: int) -> Slices:
     """Cut the time in which the heavy entities ask into slices of about as many questions."""
-    shares = [n / SLICES for n in range(1, SLICES)]
+    shares = [n / slices for n in range(1, slices)]
     asked = spine.where(_hash_of(keys).isin(*heavy)).select(F.unix_micros(PREDICTION_AT).alias("_at_us"))
     edges = asked.select(F.percentile_approx("_at_us", shares)).collect()[0][0] or ()
     return Slices(tuple(sorted(heavy)), tuple(sorted(set(edges))))

@@ -4,6 +4,7 @@ Tables are named by layer: ``silver.orders``, ``gold.order_totals``, ``ops.files
 parsed before it runs, and anything but one SELECT over tables of the lake is refused.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,7 +67,8 @@ def answer_query(lake: LakeTables, sql: str, at: int | datetime | None = None) -
         reader = pa.RecordBatchReader.from_stream(lake.query(tables, sql, versions))
         return Answer(reader.schema, _read(reader))
     except DeltaError as error:
-        raise _refusal(error) from None
+        columns = {column for table in tables for column in lake.schema(*table).names}
+        raise _refusal(error, columns) from None
 
 
 def _versions_at(
@@ -99,8 +101,14 @@ def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         raise _refusal(error) from None
 
 
-def _refusal(error: Exception) -> UsageError:
-    return UsageError(str(error).strip().splitlines()[0], _NAMES)
+def _refusal(error: Exception, columns: Collection[str] = ()) -> UsageError:
+    """Say what DataFusion says, with a hint: of a column that does not exist, the known one that is most like it."""
+    reason = str(error).strip().splitlines()[0].removeprefix("Schema error: ")
+    unknown = re.search(r"No field named (\S+?)\.(?: |$)", f"{reason} ")
+    if unknown is None:
+        return UsageError(reason, _NAMES)
+    name = unknown[1].rpartition(".")[2].strip('"')
+    return UsageError(f"there is no column {name}", did_you_mean(name, sorted(columns)))
 
 
 def _known_tables(lake: LakeTables, layer: str) -> list[str]:

@@ -118,7 +118,7 @@ def test_windows_and_their_join(spread: SparkSession) -> None:
     stored = spread.createDataFrame(rows).withColumn("feature_at", F.timestamp_micros("feature_at"))
     stored = stored.withColumn("thing", F.col("thing").cast("int"))
     spine = frame.select("id", "thing", F.col("at").alias("prediction_at"))
-    slices = find_slices(spine, [WINDOWED], ROWS)
+    slices = find_slices(spine, [WINDOWED], ROWS, TASKS)
     with counted(spread) as joining:
         views = [(WINDOWED, stored)]
         joined = local(join_as_of(spine, views, (DAYS + 11) * DAY, bounds=(0, DAYS * DAY), slices=slices))
@@ -145,7 +145,7 @@ def test_latest_values_and_their_join(spread: SparkSession) -> None:
 
     stored = build_rows(events, NEWEST, (LONG_DAYS + 1) * DAY)
     spine = frame.select("id", "thing", (F.col("at") + F.expr("interval 7 minutes")).alias("prediction_at"))
-    slices = find_slices(spine, [NEWEST], ROWS)
+    slices = find_slices(spine, [NEWEST], ROWS, TASKS)
     with counted(spread) as joining:
         joined = local(join_as_of(spine, [(NEWEST, stored)], (LONG_DAYS + 1) * DAY, slices=slices))
     joined = joined.sort_values("prediction_at")

@@ -133,7 +133,8 @@ def test_an_answer_becomes_a_file(small: SmallLake, tmp_path: Path) -> None:
 
 REFUSED = {
     "select * from silver.order": "there is no table silver.order.*did you mean 'orders'",
-    "select nothing from silver.orders": "No field named nothing",
+    "select nothing from silver.orders": "there is no column nothing.*known: _file_hash,.*amount_eur",
+    "select o.amount from silver.orders as o": "there is no column amount.*did you mean 'amount_eur'",
     "select * from '/etc/passwd'": "there is no table /etc/passwd",
     "select * from orders": "there is no table orders",
     "copy (select 1) to '/tmp/x.csv'": "only queries are answered here",

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.instants import instant_to_micros
+from features.definitions import FeatureView
 from features.spark.as_of import join_as_of
 from features.spark.slices import find_slices
 from training.dataset.columns import FATE, LABEL, LABEL_KNOWN_AT, PARTS, PREDICTION_AT, ROW_HASH, is_unique_by
@@ -25,6 +26,8 @@ from training.dataset.spark.row_hash import build_hashed
 from training.dataset.spark.spine import Questions, build_spine
 from training.dataset.spec import TrainingSetSpec
 from training.model_job import ModelJob
+
+FEW_QUESTIONS = 10_000  # their join keys fit into every task; the rows of all other entities are then never sorted
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,19 @@ def join_features(job: ModelJob, pins: Sequence[TablePin], questions: Questions,
 
     The result is lazy. Only where the questions are many, Spark jobs look first for entities that have most of them.
     """
-    slices = find_slices(questions.frame, job.views, questions.rows)
-    stored = [(view, pin.read(job.spark_lake)) for view, pin in zip(job.views, pins, strict=True)]
+    tasks = job.spark_lake.spark.sparkContext.defaultParallelism
+    slices = find_slices(questions.frame, job.views, questions.rows, tasks)
+    stored = [(view, _read_asked(job, view, pin, questions)) for view, pin in zip(job.views, pins, strict=True)]
     return join_as_of(questions.frame, stored, instant_to_micros(as_of), bounds=questions.span, slices=slices)
+
+
+def _read_asked(job: ModelJob, view: FeatureView, pin: TablePin, questions: Questions) -> DataFrame:
+    """Read a view's rows; where the questions are few, only those of the entities that they ask for."""
+    stored = pin.read(job.spark_lake)
+    if questions.rows > FEW_QUESTIONS:
+        return stored
+    keys = list(view.entity.join_keys)
+    return stored.join(F.broadcast(questions.frame.select(*keys)), on=keys, how="left_semi")
 
 
 def check_one_row_per_key(frame: DataFrame, key: tuple[str, ...], table: str) -> None:
