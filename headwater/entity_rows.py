@@ -7,7 +7,8 @@ import polars as pl
 
 from conf.errors import UsageError
 from features.definitions import FeatureView
-from features.local.as_of import INSTANT, PREDICTION_AT
+from features.join_keys import PREDICTION_AT
+from features.local.as_of import INSTANT
 from pipelines.delta.lake import LakeTables
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import polars as pl
 from conf.errors import NotFound
 from conf.instants import format_instant, instant_to_micros, parse_instant
 from features.definitions import FeatureView
-from features.local.as_of import INSTANT, PREDICTION_AT
+from features.join_keys import PREDICTION_AT
+from features.local.as_of import INSTANT
 from features.local.as_of import join_as_of as join_locally
 from features.local.values import NotLocal
 from pipelines.delta.lake import Lake

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from conf.errors import ConfigError, Problem
 from features.definitions import FeatureView
+from features.join_keys import PREDICTION_AT, check_join_keys
 
-PREDICTION_AT = "prediction_at"
 _ROW, _ASKED_US, _USABLE_US = "_row", "_asked_us", "_usable_us"
 INSTANT = pl.Datetime("us", "UTC")
 FIRST_COUNT = 0  # before its first event an entity has counts of 0, and no other values
@@ -41,7 +40,7 @@ def join_as_of(
     ConfigError : when the spine lacks a join key or has it in another type, or lacks prediction_at
     """
     for view, stored in views:
-        _check_keys(spine, view, stored)
+        check_join_keys(view, _types(spine), _types(stored))
     asked_us = pl.min_horizontal(_micros(PREDICTION_AT), pl.lit(as_of_us, pl.Int64))
     keys = dict.fromkeys(key for view, _ in views for key in view.entity.join_keys)
     asked = spine.select(PREDICTION_AT, *keys).with_row_index(_ROW)
@@ -100,17 +99,5 @@ def _micros(column: str) -> pl.Expr:
     return pl.col(column).dt.epoch("us")
 
 
-def _check_keys(spine: pl.DataFrame, view: FeatureView, stored: pl.DataFrame) -> None:
-    where = f"feature view {view.name}"
-    problems = []
-    for name in (PREDICTION_AT, *view.entity.join_keys):
-        if name not in spine.columns:
-            hint = f"add it to the spine's columns; it has {', '.join(spine.columns)}"
-            problems.append(Problem(where, name, "is not in the spine", hint))
-    for key in set(view.entity.join_keys) & set(spine.columns):
-        in_spine, in_table = spine.schema[key], stored.schema[key]
-        if in_spine != in_table:
-            message = f"is {in_spine} in the spine and {in_table} in the feature table"
-            problems.append(Problem(where, key, message, "cast one of them, so that equal keys are equal values"))
-    if problems:
-        raise ConfigError(problems)
+def _types(frame: pl.DataFrame) -> dict[str, str]:
+    return {name: str(kind) for name, kind in frame.schema.items()}

@@ -17,11 +17,11 @@ from operator import and_
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from conf.errors import ConfigError, Problem
 from features.definitions import FeatureView
 from features.grid import last_point
+from features.join_keys import PREDICTION_AT, check_join_keys
 from features.spark.grid_columns import floor_to_hop, micros
-from features.spark.slices import PREDICTION_AT, Slices, hand_on, join_keys_of
+from features.spark.slices import Slices, hand_on, join_keys_of
 
 ViewRows = tuple[FeatureView, DataFrame]
 
@@ -76,7 +76,7 @@ def join_as_of(
     settings = _JoinSettings(as_of_us, with_times, bounds, slices or {})
     by_keys: dict[tuple[str, ...], list[ViewRows]] = {}
     for view, stored in views:
-        _check_keys(spine, view, stored)
+        check_join_keys(view, _types(spine), _types(stored))
         by_keys.setdefault(join_keys_of(view), []).append((view, stored))
     joined = spine
     for keys, same_keys in by_keys.items():
@@ -166,17 +166,5 @@ def _is_needed(view: FeatureView, settings: _JoinSettings) -> Column:
     return is_needed & (F.col("feature_at") > F.timestamp_micros(micros(oldest_us)))
 
 
-def _check_keys(spine: DataFrame, view: FeatureView, stored: DataFrame) -> None:
-    where = f"feature view {view.name}"
-    problems = []
-    for name in (PREDICTION_AT, *view.entity.join_keys):
-        if name not in spine.columns:
-            hint = f"add it to the spine's columns; it has {', '.join(spine.columns)}"
-            problems.append(Problem(where, name, "is not in the spine", hint))
-    for key in set(view.entity.join_keys) & set(spine.columns):
-        in_spine, in_table = spine.schema[key].dataType, stored.schema[key].dataType
-        if in_spine != in_table:
-            message = f"is {in_spine.simpleString()} in the spine and {in_table.simpleString()} in the feature table"
-            problems.append(Problem(where, key, message, "cast one of them, so that equal keys are equal values"))
-    if problems:
-        raise ConfigError(problems)
+def _types(frame: DataFrame) -> dict[str, str]:
+    return {field.name: field.dataType.simpleString() for field in frame.schema.fields}

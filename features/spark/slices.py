@@ -15,9 +15,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from features.definitions import FeatureView
+from features.join_keys import PREDICTION_AT
 from features.spark.grid_columns import micros
 
-PREDICTION_AT = "prediction_at"
 HEAVY_ROWS = 400_000  # so many questions one task answers in a few seconds; for fewer, looking does not pay
 MOST_SLICES = 64
 

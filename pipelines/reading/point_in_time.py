@@ -7,7 +7,8 @@ import polars as pl
 from conf.instants import micros_to_instant
 from features.definitions import FeatureView
 from features.grid import last_point
-from features.local.as_of import PREDICTION_AT, join_as_of
+from features.join_keys import PREDICTION_AT
+from features.local.as_of import join_as_of
 from pipelines.delta.lake import LakeTables
 from pipelines.delta.literals import standard_literal
 

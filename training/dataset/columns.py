@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-PREDICTION_AT = "prediction_at"
+from features.join_keys import PREDICTION_AT as PREDICTION_AT
+
 KNOWN_AT = "_known_at"
 LABEL, LABEL_KNOWN_AT, FATE, ROW_HASH = "_label", "_label_known_at", "_fate", "_row_hash"
 

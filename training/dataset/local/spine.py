@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from conf.errors import ConfigError, Problem
 from conf.model import Spine
 from features.local.expressions import translate
 from features.local.values import INSTANT, NotLocal, Value
 from training.dataset.columns import KNOWN_AT, PREDICTION_AT
+from training.dataset.spine_columns import spine_expressions
 
 Schema = Mapping[str, pl.DataType]
 
@@ -35,17 +35,12 @@ def translate_spine(schema: Schema, spine: Spine, join_keys: Sequence[str]) -> S
     NotLocal : when one of them is left to Spark
     ConfigError : when a request column is named ``prediction_at``, or like a key column but computed otherwise
     """
-    selected = {name: pl.col(name) for name in spine.key}
-    selected[PREDICTION_AT] = as_instant(translate(spine.prediction_at, schema))
-    for name, expression in spine.columns.items():
-        if name not in selected:
-            selected[name] = translate(expression, schema).expr
-        elif expression.strip() != name or name == PREDICTION_AT:
-            message = f"{name} is already the name of a key column or of prediction_at"
-            hint = "give the request column a new name"
-            raise ConfigError([Problem(spine.table, f"spine.columns.{name}", message, hint)])
-    for name in join_keys:
-        selected.setdefault(name, pl.col(name))
+    expressions = spine_expressions(spine, join_keys)
+    values = {name: translate(expression, schema) for name, expression in expressions.items()}
+    selected = {
+        **{name: value.expr for name, value in values.items()},
+        PREDICTION_AT: as_instant(values[PREDICTION_AT]),
+    }
     columns = [expression.alias(name) for name, expression in selected.items()]
     where = translate(spine.where, schema)
     if where.kind != pl.Boolean():

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from conf.errors import ConfigError, Problem
 from conf.model import Spine
 from training.dataset.columns import KNOWN_AT, PREDICTION_AT
+from training.dataset.spine_columns import spine_expressions
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,8 @@ def build_spine(table: DataFrame, spine: Spine, join_keys: Sequence[str]) -> Dat
     ------
     ConfigError : when a request column is named ``prediction_at``, or like a key column but computed otherwise
     """
-    selected: dict[str, Column] = {name: F.col(name) for name in spine.key}
-    selected[PREDICTION_AT] = F.expr(spine.prediction_at).cast("timestamp")
-    for name, expression in spine.columns.items():
-        if name not in selected:
-            selected[name] = F.expr(expression)
-        elif expression.strip() != name or name == PREDICTION_AT:
-            message = f"{name} is already the name of a key column or of prediction_at"
-            hint = "give the request column a new name"
-            raise ConfigError([Problem(spine.table, f"spine.columns.{name}", message, hint)])
-    for name in join_keys:
-        selected.setdefault(name, F.col(name))
+    selected = {name: F.expr(expression) for name, expression in spine_expressions(spine, join_keys).items()}
+    selected[PREDICTION_AT] = selected[PREDICTION_AT].cast("timestamp")
     columns = [column.alias(name) for name, column in selected.items()]
     return table.where(F.expr(spine.where)).select(*columns, KNOWN_AT)
 
