@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
+from conf.engine_profile import LARGE, choose_engine
 from conf.errors import LeaseLost
+from conf.settings import is_submitted
 from headwater.options import Options
 from headwater.output import say, stderr
 from pipelines.delta.commit import Outcome
@@ -33,8 +35,14 @@ class LakeJob:
 
 
 @contextmanager
-def open_for_writing(options: Options, project: Project, command: str, tables: Sequence[str] = ()) -> Iterator[LakeJob]:
+def open_for_writing(
+    options: Options, project: Project, command: str, tables: Sequence[str] = (), bytes_to_read: int | None = None
+) -> Iterator[LakeJob]:
     """Open a session, hold the lake's lease while the body runs, and write to the journal how the job ended.
+
+    Parameters
+    ----------
+    bytes_to_read : what the job will read at most, by which an embedded Spark is sized; None when that is not known
 
     Raises
     ------
@@ -42,7 +50,7 @@ def open_for_writing(options: Options, project: Project, command: str, tables: S
     LeaseLost : when the JVM ended before the job did
     """
     check_free(project.settings, options.wait_seconds)
-    with open_for_reading(options, project, command) as job, hold_lake(job, options.wait_seconds):
+    with open_for_reading(options, project, command, bytes_to_read) as job, hold_lake(job, options.wait_seconds):
         job.tables = tables
         yield job
 
@@ -71,14 +79,21 @@ def hold_lake(job: LakeJob, wait_seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def open_for_reading(options: Options, project: Project, command: str) -> Iterator[LakeJob]:
+def open_for_reading(
+    options: Options, project: Project, command: str, bytes_to_read: int | None = None
+) -> Iterator[LakeJob]:
     """Open a session for a command that writes nothing. A session that was open before stays open afterwards."""
     is_ours = not has_session()
     run = RunFacts.begin(command)
     task = "/".join(fact for fact in (run.dag, run.dag_run, run.task) if fact)
     app_name = f"headwater {command}" + (f" · {task} · try {run.try_number}" if task else "")
+    profile, asked = LARGE, project.settings.spark
+    if is_ours and asked.is_local and not is_submitted():
+        engine = choose_engine(asked.profile, bytes_to_read)
+        profile = engine.profile
+        say(str(engine))
     with stderr.status("starting Spark"):
-        spark = open_session(project.settings, app_name, options.is_verbose)
+        spark = open_session(project.settings, app_name, options.is_verbose, profile)
     try:
         run = replace(run, spark_app=spark.sparkContext.applicationId)
         yield LakeJob(project, Lake(project.settings, spark), run)

@@ -57,6 +57,10 @@ class LakeTables:
         """Return the data files of the newest version: path, size_bytes and partition."""
         return log.table_files(self.path(layer, name), self.options)
 
+    def size(self, layer: str, name: str) -> int:
+        """Return the bytes of the data files of the newest version; 0 when there is no table."""
+        return sum(file["size_bytes"] for file in self.files(layer, name))
+
     def last_commit(self, layer: str, name: str) -> LastCommit:
         """Return what Headwater's newest commit to the table left behind: generation, cursor, metadata."""
         return log.read_last_commit(self.path(layer, name), name, self.options)
