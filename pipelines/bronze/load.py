@@ -19,7 +19,7 @@ from conf.instants import as_utc
 from pipelines.bronze.judge_files import JudgedFile, admit_files, judge_files
 from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.lake import Lake
-from pipelines.delta.merge import Target, merge_new_rows
+from pipelines.delta.merge import Target, append_rows, merge_new_rows
 from pipelines.delta.tables import create_table, require_columns
 from pipelines.landing.byte_stream import OpenStream
 from pipelines.landing.listing import LandedFile, list_landed
@@ -30,7 +30,6 @@ from pipelines.ledger.ledger import Ledger
 from pipelines.load_report import BronzeReport
 from pipelines.runtime.run_facts import RunFacts
 
-MOST_HASHES_IN_BOUNDS = 1000
 GRAIN = ("_file_hash", "_row_number")
 
 
@@ -74,11 +73,17 @@ def _insert_rows(lake: Lake, contract: Contract, files: list[JudgedFile], now: d
     rows = build_raw_rows(lake.spark, contract, files, load, now)
     path = lake.path("bronze", contract.name)
     create_table(lake.spark, path, require_columns(rows.schema, (*GRAIN, "_load")))
-    hashes = sorted({entry.record.file_hash for entry in files})
-    is_short = len(hashes) <= MOST_HASHES_IN_BOUNDS
-    bounds = [f"t._file_hash IN ({', '.join(map(repr, hashes))})"] if is_short else []
     stamp = Stamp(contract.name, run, lake.last_commit("bronze", contract.name).generation, load)
-    return merge_new_rows(lake.spark, Target(path, GRAIN, bounds), rows, stamp)
+    hashes = ", ".join(repr(entry.record.file_hash) for entry in files)
+    if _has_any_row(lake, contract, hashes):  # somebody took the file's records out of the ledger
+        return merge_new_rows(lake.spark, Target(path, GRAIN, [f"t._file_hash IN ({hashes})"]), rows, stamp)
+    return append_rows(lake.spark, path, rows, stamp)
+
+
+def _has_any_row(lake: Lake, contract: Contract, hashes: str) -> bool:
+    """Tell, without Spark, whether bronze has a row of these files; a file's rows are all there, or none is."""
+    sql = f"SELECT 1 FROM bronze.{contract.name} WHERE _file_hash IN ({hashes}) LIMIT 1"  # noqa: S608 (hex)
+    return any(batch.num_rows for batch in lake.query([("bronze", contract.name)], sql))
 
 
 def _enter_unrecorded_loads(lake: Lake, contract: Contract, ledger: Ledger) -> None:

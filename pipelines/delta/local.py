@@ -1,17 +1,18 @@
-"""Small tables, read and written in this process without Spark, in milliseconds: the ledger and the journals."""
+"""What takes milliseconds without Spark: the small tables of the ledger and the journals, and commits without rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, QueryBuilder, Transaction, write_deltalake
 
 from conf.instants import micros_to_instant
-from pipelines.delta.commit import Commit, Outcome, Stamp
+from pipelines.delta.commit import Commit, Outcome, Stamp, unchanged
 from pipelines.delta.log import Options, open_log, table_version
 
 Record = TypeVar("Record")
+NOTHING_WRITTEN = {"numFiles": "0", "numOutputRows": "0", "numOutputBytes": "0"}
 
 
 def query_tables(
@@ -59,6 +60,39 @@ def merge_records(path: str, options: Options, rows: pa.Table, grain: Sequence[s
     done = merge.when_matched_update_all().when_not_matched_insert_all().execute()
     counts = [int(done[f"num_target_rows_{kind}"]) for kind in ("inserted", "updated", "deleted")]
     return Commit(Outcome.APPLIED, before, table_version(path, options), *counts)
+
+
+def move_cursor(path: str, options: Options, stamp: Stamp) -> Commit:
+    """Commit no row, but a stamp with its cursor. A cursor that the table has already is not committed again.
+
+    Raises
+    ------
+    TableNotFoundError : when there is no table
+    """
+    table = DeltaTable(path, storage_options=dict(options or {}))
+    before = int(table.version())
+    if stamp.transaction is None:
+        raise ValueError(f"the stamp of {path} has no cursor")
+    app, number = stamp.transaction
+    if (recorded := table.transaction_version(app)) is not None and recorded >= number:
+        return unchanged(before)
+    table.create_write_transaction(
+        [], "append", table.schema(), list(table.metadata().partition_columns),
+        commit_properties=CommitProperties(
+            custom_metadata={"userMetadata": stamp.metadata, "operationMetrics": NOTHING_WRITTEN},
+            app_transactions=[Transaction(app, number)],
+        ),
+        # Checkpoints of a table that Spark writes are Spark's.
+        post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
+    )  # fmt: skip
+    return Commit(Outcome.ADVANCED, before, table_version(path, options))
+
+
+def read_changes(path: str, options: Options, columns: Sequence[str], after: int, until: int) -> pa.RecordBatchReader:
+    """Read the rows that changed in the versions (after, until], before and after, from the change feed."""
+    table = DeltaTable(path, storage_options=dict(options or {}))
+    changes = table.load_cdf(starting_version=after + 1, ending_version=until, columns=list(columns))
+    return pa.RecordBatchReader.from_stream(changes)
 
 
 def _commit_properties(stamp: Stamp) -> CommitProperties:

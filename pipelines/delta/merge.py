@@ -1,7 +1,9 @@
-"""MERGE: writes rows into a table in such a way that writing them twice changes nothing.
+"""Writes rows into a table in such a way that writing them twice changes nothing.
 
 The caller gives a source with one row for each key, and literal bounds of its values. Without bounds Delta would read
-the whole table, because it skips no file by the equality of two columns.
+the whole table, because it skips no file by the equality of two columns. Often the caller has compared the source with
+the table already, under the lake's lease. Then no row is looked for twice: new rows are appended, and only changed ones
+need a MERGE.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,10 +14,12 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines.delta.commit import Commit, Outcome, Stamp
+from pipelines.delta.local import move_cursor
 from pipelines.delta.log import read_commit, table_version
 from pipelines.runtime.session import session_storage, temporary_confs
 
 DELETE_MARK = "_delete"
+ROWS_OF_A_TASK = 100_000  # so that a few new rows make one file
 # The version of a table that has no rows yet. Appending to it does what a MERGE does, at half the cost. Afterwards the
 # table has version 1, so the same job run again merges and appends nothing.
 JUST_CREATED = 0
@@ -29,6 +33,35 @@ class Target:
     grain: Sequence[str]
     bounds: Sequence[str] = ()
     partition_by: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How many rows of a source have keys that the table does not have, and how many have keys that it has."""
+
+    new: int
+    changed: int
+
+    @property
+    def rows(self) -> int:
+        return self.new + self.changed
+
+
+def write_difference(spark: SparkSession, target: Target, source: DataFrame, found: Difference, stamp: Stamp) -> Commit:
+    """Write rows that were compared with the table: by nothing but a cursor, by an append, or by a MERGE.
+
+    Parameters
+    ----------
+    source : as for ``merge_rows``
+    """
+    if not found.rows:
+        return move_cursor(target.path, session_storage(spark, target.path), stamp)
+    if found.changed:
+        return merge_rows(spark, target, source, stamp)
+    rows = source.drop(DELETE_MARK)
+    if not target.partition_by:
+        rows = rows.coalesce(1 + found.new // ROWS_OF_A_TASK)
+    return append_rows(spark, target.path, rows, stamp, target.partition_by)
 
 
 def merge_new_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: Stamp) -> Commit:

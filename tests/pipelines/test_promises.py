@@ -82,11 +82,12 @@ def test_a_later_day_is_pruned_and_copies_nothing(spark: SparkSession, shops: Sm
 
 def test_builders_start_no_job(spark: SparkSession, shops: SmallLake) -> None:
     contract = shops.project.contracts["orders"]
-    bronze, silver = shops.lake.read("bronze", "orders"), shops.lake.read("silver", "orders")
+    bronze = shops.lake.read("bronze", "orders")
     gold = shops.lake.read("gold", "sales")
     with counted(spark) as found:
-        typed = build_typed_rows(bronze, contract).selectExpr("*", "true AS _in_batch")
-        build_standing_rows(typed, silver, contract)
+        typed, row = build_typed_rows(bronze, contract), ", ".join([*contract.column_names, "_known_at"])
+        versions = typed.selectExpr("*", "true AS _in_batch", "true AS _is_version", f"struct({row}) AS _old")
+        build_standing_rows(versions, contract)
         build_difference(gold, gold, ["shop", "feature_at"])
     assert found.jobs == 0
 
