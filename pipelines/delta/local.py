@@ -9,7 +9,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Qu
 
 from conf.instants import micros_to_instant
 from pipelines.delta.commit import Commit, Outcome, Stamp, unchanged
-from pipelines.delta.log import Options, open_log, table_version
+from pipelines.delta.log import Options, open_log, table_version, walk_commits_back
 
 Record = TypeVar("Record")
 NOTHING_WRITTEN = {"numFiles": "0", "numOutputRows": "0", "numOutputBytes": "0"}
@@ -88,8 +88,19 @@ def move_cursor(path: str, options: Options, stamp: Stamp) -> Commit:
     return Commit(Outcome.ADVANCED, before, table_version(path, options))
 
 
-def read_changes(path: str, options: Options, columns: Sequence[str], after: int, until: int) -> pa.RecordBatchReader:
-    """Read the rows that changed in the versions (after, until], before and after, from the change feed."""
+def read_changes(
+    path: str, options: Options, columns: Sequence[str], after: int, until: int
+) -> pa.RecordBatchReader | None:
+    """Read the rows that changed in the versions (after, until], before and after, from the change feed.
+
+    None where only Spark reads them rightly: ``deltalake`` 1.6.6 takes the deleted rows of a file with a deletion
+    vector for its living ones when a commit removes the file, as RESTORE does. MERGE writes its changes out.
+    """
+    for commit in walk_commits_back(path, options, until):
+        if commit["version"] <= after:
+            break
+        if commit.get("operation") not in ("WRITE", "MERGE", "OPTIMIZE"):
+            return None
     table = DeltaTable(path, storage_options=dict(options or {}))
     changes = table.load_cdf(starting_version=after + 1, ending_version=until, columns=list(columns))
     return pa.RecordBatchReader.from_stream(changes)

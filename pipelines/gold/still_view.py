@@ -33,7 +33,7 @@ def is_still(lake: LakeTables, plan: ViewPlan) -> bool:
 
 
 def _counts_by(lake: LakeTables, plan: ViewPlan, newest_us: int) -> bool:
-    """Tell whether a changed row counts at the grid point ``newest_us`` or before.
+    """Tell whether a changed row counts at the grid point ``newest_us`` or before; also True where only Spark can tell.
 
     A row counts from the end of its hop, and from the first point whose value may be used when the row is known. So it
     counts by a grid point p if ``event_at < p`` and ``known_at <= p + available_after``.
@@ -41,8 +41,12 @@ def _counts_by(lake: LakeTables, plan: ViewPlan, newest_us: int) -> bool:
     path, event_at = lake.path("silver", plan.view.source), plan.event_at
     hop_ends_by = pa.scalar(newest_us, INSTANT)
     known_by = pa.scalar(newest_us + plan.view.available_after_micros, INSTANT)
+    columns = [event_at, "_known_at"]
     try:
-        for changed in read_changes(path, lake.options, [event_at, "_known_at"], plan.cursor, plan.source_version):
+        changes = read_changes(path, lake.options, columns, plan.cursor, plan.source_version)
+        if changes is None:
+            return True
+        for changed in changes:
             event, known = (changed.column(name).cast(INSTANT) for name in (event_at, "_known_at"))
             if pc.any(pc.and_(pc.less(event, hop_ends_by), pc.less_equal(known, known_by))).as_py():
                 return True
