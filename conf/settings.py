@@ -19,6 +19,7 @@ from pydantic import Field, SecretStr, model_validator
 from conf.durations import Duration
 from conf.errors import ConfigError, Problem, UsageError
 from conf.instants import Instant
+from conf.spark_profile import Asked
 from conf.yaml_file import Declared, build, read_yaml
 
 OVERRIDE = "HEADWATER__"
@@ -34,12 +35,17 @@ AIRFLOW_FACTS = {
 
 
 class SparkSettings(Declared):
-    """How Spark runs. ``properties`` are Spark properties, which override those that Headwater sets."""
+    """How Spark runs. ``properties`` are Spark properties, which override those that Headwater sets.
+
+    ``profile`` sizes an embedded Spark (``conf/spark_profile.py``). ``driver_java_options`` and ``shuffle_partitions``
+    are taken instead of the profile's where they are set.
+    """
 
     master: str = "local[*]"
     driver_memory: str = "4g"
+    profile: Asked = "auto"
     driver_java_options: str = ""
-    shuffle_partitions: int = Field(8, ge=1)
+    shuffle_partitions: int | None = Field(None, ge=1)
     properties: dict[str, str | int | float | bool] = {}
     secrets: dict[str, str] = {}
 

@@ -10,6 +10,7 @@ from tempfile import NamedTemporaryFile
 
 from conf.jars import find_archive, jar_paths
 from conf.settings import ROOT, Settings, secret_properties
+from conf.spark_profile import LARGE, SparkProfile
 
 LOG_SETTINGS = ROOT / "conf" / "log4j2.properties"
 REDACTED = "(?i)secret|password|token|access[.]?key|credential|private|jdbc|sas|dsn"
@@ -25,22 +26,26 @@ def properties_file(settings: Settings) -> Iterator[Path]:
         yield Path(file.name)
 
 
-def spark_properties(settings: Settings, archive: Path | None = None) -> dict[str, str]:
-    """Return every Spark property without the secrets; ``spark.properties`` of the settings override the others."""
-    jars = [str(path) for path in jar_paths()]
+def spark_properties(settings: Settings, archive: Path | None = None, profile: SparkProfile = LARGE) -> dict[str, str]:
+    """Return every Spark property without the secrets.
+
+    What the settings say wins: the other keys of ``spark`` over the profile, and ``spark.properties`` over all.
+    """
+    spark, jars = settings.spark, [str(path) for path in jar_paths()]
     java = ["-Duser.timezone=UTC", "-Xlog:disable", "-Xlog:all=error:stderr"]
-    java += [*settings.spark.driver_java_options.split(), f"-Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()}"]
+    java += [*(spark.driver_java_options or profile.java_options).split()]
+    java.append(f"-Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()}")
     if archive is not None and archive.is_file():
         java.append(f"-XX:SharedArchiveFile={archive}")
     properties: dict[str, str] = {
-        "spark.master": settings.spark.master,
-        "spark.driver.memory": settings.spark.driver_memory,
+        "spark.master": spark.master,
+        "spark.driver.memory": spark.driver_memory,
         "spark.driver.extraClassPath": ":".join(jars),
         "spark.driver.extraJavaOptions": " ".join(java),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
+        "spark.sql.shuffle.partitions": str(spark.shuffle_partitions or profile.shuffle_partitions),
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000",
         "spark.sql.runSQLOnFiles": "false",
@@ -51,8 +56,8 @@ def spark_properties(settings: Settings, archive: Path | None = None) -> dict[st
         "spark.redaction.regex": REDACTED,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-    }
-    if settings.spark.is_local:
+    } | dict(profile.properties)
+    if spark.is_local:
         properties |= {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
@@ -60,7 +65,7 @@ def spark_properties(settings: Settings, archive: Path | None = None) -> dict[st
         }
     else:
         properties |= {"spark.jars": ",".join(jars), "spark.executor.extraJavaOptions": "-Duser.timezone=UTC"}
-    return properties | {name: _text(value) for name, value in settings.spark.properties.items()}
+    return properties | {name: _text(value) for name, value in spark.properties.items()}
 
 
 def _escaped(value: str) -> str:

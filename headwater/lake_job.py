@@ -7,6 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from conf.errors import LeaseLost
+from conf.settings import is_submitted
+from conf.spark_profile import LARGE, choose_profile
 from headwater.options import Options
 from headwater.output import say, stderr
 from pipelines.delta.commit import Outcome
@@ -44,8 +46,14 @@ class LakeJob:
 
 
 @contextmanager
-def open_for_writing(options: Options, project: Project, command: str, tables: Sequence[str] = ()) -> Iterator[LakeJob]:
+def open_for_writing(
+    options: Options, project: Project, command: str, tables: Sequence[str] = (), bytes_to_read: int | None = None
+) -> Iterator[LakeJob]:
     """Open a session, hold the lake's lease while the body runs, and write to the journal how the job ended.
+
+    Parameters
+    ----------
+    bytes_to_read : what the job will read at most, by which an embedded Spark is sized; None when that is not known
 
     Raises
     ------
@@ -53,7 +61,7 @@ def open_for_writing(options: Options, project: Project, command: str, tables: S
     LeaseLost : when the JVM ended before the job did
     """
     check_free(project.settings, options.wait_seconds)
-    with open_for_reading(options, project, command) as job, hold_lake(job, options.wait_seconds):
+    with open_for_reading(options, project, command, bytes_to_read) as job, hold_lake(job, options.wait_seconds):
         job.tables = tables
         yield job
 
@@ -113,23 +121,33 @@ def _describe_spread(job: LakeJob) -> str | None:
 
 
 @contextmanager
-def open_for_reading(options: Options, project: Project, command: str) -> Iterator[LakeJob]:
+def open_for_reading(
+    options: Options, project: Project, command: str, bytes_to_read: int | None = None
+) -> Iterator[LakeJob]:
     """Open a session for a command that writes nothing. A session that was open before stays open afterwards."""
     run = RunFacts.begin(command)
-    with open_session_for(options, project, run) as lake:
+    with open_session_for(options, project, run, bytes_to_read) as lake:
         run = replace(run, spark_app=lake.spark.sparkContext.applicationId)
         yield LakeJob(project, lake, run, lambda: lake)
 
 
 @contextmanager
-def open_session_for(options: Options, project: Project, run: RunFacts) -> Iterator[Lake]:
+def open_session_for(
+    options: Options, project: Project, run: RunFacts, bytes_to_read: int | None = None
+) -> Iterator[Lake]:
+    """Open a session, sized by what will be read at most; one that was open before stays open afterwards."""
     from pipelines.runtime.session import close_session, has_session, open_session
 
     is_ours = not has_session()
     task = "/".join(fact for fact in (run.dag, run.dag_run, run.task) if fact)
     app_name = f"headwater {run.job}" + (f" · {task} · try {run.try_number}" if task else "")
+    profile, asked = LARGE, project.settings.spark
+    if is_ours and asked.is_local and not is_submitted():
+        chosen = choose_profile(asked.profile, bytes_to_read)
+        profile = chosen.profile
+        say(str(chosen))
     with stderr.status("starting Spark"):
-        spark = open_session(project.settings, app_name, options.is_verbose)
+        spark = open_session(project.settings, app_name, options.is_verbose, profile)
     try:
         yield Lake(project.settings, spark)
     finally:

@@ -68,6 +68,20 @@ def plan_loads(lake: LakeTables, contracts: Sequence[Contract]) -> list[LoadPlan
     return [plan_load(lake, contract, known[contract.name]) for contract in contracts]
 
 
+def most_bytes_to_read(lake: LakeTables, plans: Sequence[LoadPlan]) -> int | None:
+    """Return how many bytes the loads will read at most; None when a plan is in doubt.
+
+    They read the new files, what silver has not read of bronze, and silver, with which the rows are compared. Of silver
+    they usually read far less, because files without a key of the new rows are skipped. Files that come late, which
+    need all of bronze, are not foreseen.
+    """
+    if any(plan.doubt for plan in plans):
+        return None
+    tables = {("silver", plan.table) for plan in plans if plan.has_work(None)}
+    tables |= {("bronze", plan.table) for plan in plans if plan.unread_loads}
+    return sum(plan.bytes_new for plan in plans) + sum(lake.size(layer, name) for layer, name in tables)
+
+
 def report_nothing(lake: LakeTables, plan: LoadPlan, only: Stage | None) -> TableLoad:
     """Return the report on a table for which there was nothing to do."""
     versions = {layer: lake.version(layer, plan.table) for layer in ("bronze", "silver", "quarantine")}

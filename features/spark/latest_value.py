@@ -38,10 +38,11 @@ def build_latest_rows(events: DataFrame, view: FeatureView, through_us: int, spa
 
 def _gather_before_spans(events: DataFrame, spans: Spans, view: FeatureView) -> DataFrame:
     """Move the events that count before an entity's span to 1 µs before it, where the newest of them stands for all."""
-    keys = view.entity.join_keys
-    touched = spans.touched.select(*keys, F.col("_first_us").alias("_span_first_us"))
-    first_us = F.coalesce(F.col("_span_first_us"), micros(spans.fresh_first_us))
+    keys, first_us = view.entity.join_keys, micros(spans.fresh_first_us)
+    if spans.touched is not None:
+        touched = spans.touched.select(*keys, F.col("_first_us").alias("_span_first_us"))
+        events = events.join(touched, on=list(keys), how="left" if spans.has_fresh else "inner")
+        first_us = F.coalesce(F.col("_span_first_us"), first_us)
     is_before = F.col("_counts_from") < first_us
     at_us = F.when(is_before, first_us - micros(1)).otherwise(F.col("_counts_from"))
-    how = "left" if spans.has_fresh else "inner"
-    return events.join(touched, on=list(keys), how=how).withColumn("_at_us", at_us)
+    return events.withColumn("_at_us", at_us)

@@ -27,11 +27,12 @@ class Spans:
     """The grid points to compute: the touched ones up to the old ``through``, and after them the fresh ones.
 
     ``touched`` has the grain (join keys, ``_first_us``): a row is a span from ``_first_us`` to ``_last_us``. The spans
-    of an entity do not overlap, and in a windowed view each lies within one slice. The fresh points run from
-    ``fresh_first_us`` to ``fresh_last_us``, both included; there are none when first > last.
+    of an entity do not overlap, and in a windowed view each lies within one slice. It is None where it is known that
+    no point is touched. The fresh points run from ``fresh_first_us`` to ``fresh_last_us``, both included; there are
+    none when first > last.
     """
 
-    touched: DataFrame
+    touched: DataFrame | None
     fresh_first_us: int
     fresh_last_us: int
 
@@ -54,12 +55,12 @@ class Bounds:
     last_us: int
 
 
-def build_spans(changes: DataFrame, view: FeatureView, previous_through_us: int, through_us: int) -> Spans:
+def build_spans(changes: DataFrame | None, view: FeatureView, previous_through_us: int, through_us: int) -> Spans:
     """Find the grid points that a load must compute.
 
     Parameters
     ----------
-    changes : the events (``build_events``) of all pre- and post-images of the changed silver rows
+    changes : the events (``build_events``) of all pre- and post-images of the changed silver rows; None: no row changed
     previous_through_us : up to when the stored table is complete
 
     Raises
@@ -69,15 +70,16 @@ def build_spans(changes: DataFrame, view: FeatureView, previous_through_us: int,
     if through_us < previous_through_us:
         raise ValueError(f"through cannot go back from {previous_through_us} to {through_us}")
     last_us = last_point(view, previous_through_us)
-    touching = changes.where(F.col("_counts_from") <= micros(last_us))
-    find_spans = _find_window_spans if view.windows else _find_latest_spans
-    touched = find_spans(touching, view, last_us)
+    touched = None
+    if changes is not None:
+        touching = changes.where(F.col("_counts_from") <= micros(last_us))
+        touched = (_find_window_spans if view.windows else _find_latest_spans)(touching, view, last_us)
     return Spans(touched, last_us + view.hop_micros, last_point(view, through_us))
 
 
-def build_extent(spans: Spans) -> DataFrame:
+def build_extent(touched: DataFrame) -> DataFrame:
     """Return one row: the least ``_first_us`` and the greatest ``_last_us`` of all spans; NULL without a span."""
-    return spans.touched.select(F.min("_first_us").alias("_first_us"), F.max("_last_us").alias("_last_us"))
+    return touched.select(F.min("_first_us").alias("_first_us"), F.max("_last_us").alias("_last_us"))
 
 
 def bounds_of(view: FeatureView, spans: Spans, first_us: int | None, last_us: int | None) -> Bounds | None:
@@ -101,6 +103,8 @@ def in_spans(stored: DataFrame, spans: Spans, view: FeatureView) -> DataFrame:
 
     ``stored`` has the grain (join keys, feature_at) and is complete through the previous ``through``.
     """
+    if spans.touched is None:
+        return stored.limit(0)
     point = F.unix_micros("feature_at")
     slice_us = slice_micros(view, view.reach_micros)
     touched_keys = [F.col(key).alias(f"_touched_{key}") for key in view.entity.join_keys]
@@ -123,6 +127,9 @@ def clip_to_spans(tiles: DataFrame, spans: Spans, view: FeatureView) -> DataFram
     -------
     the same columns; one row per overlap of a tile with a span or with the fresh points
     """
+    fresh = _clip_to_points(tiles, spans.fresh_first_us, spans.fresh_last_us)
+    if spans.touched is None:
+        return fresh
     start, end = F.col("_start_us"), F.col("_end_us")
     others = [name for name in tiles.columns if name not in ("_start_us", "_end_us")]
     pieces = _cut_at_slices(tiles.where(start <= micros(spans.fresh_first_us - view.hop_micros)), start, end, view)
@@ -133,13 +140,16 @@ def clip_to_spans(tiles: DataFrame, spans: Spans, view: FeatureView) -> DataFram
     clipped = overlaps.select(
         *others, F.greatest(start, "_first_us").alias("_start_us"), F.least(end, "_last_us").alias("_end_us")
     )
-    if not spans.has_fresh:
-        return clipped
-    fresh_first, fresh_last = micros(spans.fresh_first_us), micros(spans.fresh_last_us)
-    fresh = tiles.where((start <= fresh_last) & (end >= fresh_first)).select(
-        *others, F.greatest(start, fresh_first).alias("_start_us"), F.least(end, fresh_last).alias("_end_us")
+    return clipped.unionByName(fresh) if spans.has_fresh else clipped
+
+
+def _clip_to_points(tiles: DataFrame, first_us: int, last_us: int) -> DataFrame:
+    """Cut each tile's range of grid points down to the points from ``first_us`` to ``last_us``, both included."""
+    start, end, first, last = F.col("_start_us"), F.col("_end_us"), micros(first_us), micros(last_us)
+    others = [name for name in tiles.columns if name not in ("_start_us", "_end_us")]
+    return tiles.where((start <= last) & (end >= first)).select(
+        *others, F.greatest(start, first).alias("_start_us"), F.least(end, last).alias("_end_us")
     )
-    return clipped.unionByName(fresh)
 
 
 def _find_latest_spans(touching: DataFrame, view: FeatureView, last_us: int) -> DataFrame:

@@ -36,7 +36,7 @@ def validate(context: typer.Context, is_json: Json = False) -> None:
         from headwater.lake_job import open_for_reading
         from pipelines.project.expressions import find_mistakes
 
-        with open_for_reading(options, project, "validate") as job:
+        with open_for_reading(options, project, "validate", bytes_to_read=0) as job:
             problems = tuple(find_mistakes(job.spark_lake.spark, project))
     if is_json:
         print_json({"ok": not problems, "problems": problems})
@@ -66,7 +66,7 @@ def load(
     from headwater import reports
     from pipelines.delta.commit import Outcome, combine_outcomes
     from pipelines.delta.lake import LakeTables
-    from pipelines.load_plan import plan_loads, report_nothing
+    from pipelines.load_plan import most_bytes_to_read, plan_loads, report_nothing
     from pipelines.load_report import Stage
     from pipelines.operations.readiness import find_failed_loads
 
@@ -86,7 +86,8 @@ def load(
     from pipelines.load import load_tables
 
     command = f"load {only}" if only else "load"
-    with lake_job.open_for_writing(options, project, command, names) as job:
+    bytes_to_read = most_bytes_to_read(lake, plans)
+    with lake_job.open_for_writing(options, project, command, names, bytes_to_read) as job:
         loads = load_tables(job.spark_lake, contracts, stage, job.run, say)
         job.outcome = combine_outcomes([done.outcome for done in loads])
     print_json(reports.load_json(loads)) if is_json else reports.print_loads(loads)

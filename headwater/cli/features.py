@@ -33,7 +33,7 @@ def materialize(
     from headwater import reports
     from pipelines.delta.commit import Outcome, combine_outcomes
     from pipelines.delta.lake import LakeTables
-    from pipelines.gold.plan import plan_views, report_nothing
+    from pipelines.gold.plan import most_bytes_to_read, plan_views, report_nothing
 
     tables = LakeTables(project.settings)
     plans = plan_views(project, tables, chosen, through)
@@ -46,7 +46,8 @@ def materialize(
     from pipelines.gold.materialize import materialize as materialize_views
 
     names = [view.name for view in chosen]
-    with lake_job.open_for_writing(options, project, "materialize", names) as job:
+    bytes_to_read = most_bytes_to_read(tables, plans)
+    with lake_job.open_for_writing(options, project, "materialize", names, bytes_to_read) as job:
         say(f"materializing {', '.join(names)}")
         done = materialize_views(project, job.spark_lake, chosen, through, job.run, is_full=full)
         job.outcome = combine_outcomes([report.commit.outcome for report in done])

@@ -20,7 +20,7 @@ from pipelines.bronze.hash_bounds import bound_hashes
 from pipelines.bronze.judge_files import JudgedFile, admit_files, judge_files
 from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.lake import Lake
-from pipelines.delta.merge import Target, merge_new_rows
+from pipelines.delta.merge import Target, append_rows, merge_new_rows
 from pipelines.delta.tables import create_table, require_columns
 from pipelines.landing.byte_stream import OpenStream
 from pipelines.landing.listing import LandedFile, find_new_files, list_landed
@@ -71,9 +71,18 @@ def _insert_rows(lake: Lake, contract: Contract, files: list[JudgedFile], now: d
     rows = build_raw_rows(lake.spark, contract, files, load, now)
     path = lake.path("bronze", contract.name)
     create_table(lake.spark, path, require_columns(rows.schema, (*GRAIN, "_load")))
-    bound = bound_hashes([entry.record.file_hash for entry in files])
+    bound, hashes = bound_hashes([entry.record.file_hash for entry in files]), {e.record.file_hash for e in files}
     stamp = Stamp(contract.name, run, lake.last_commit("bronze", contract.name).generation, load)
-    return merge_new_rows(lake.spark, Target(path, GRAIN, [bound]), rows, stamp)
+    if hashes & _known_hashes(lake, contract, bound):  # somebody took the file's records out of the ledger
+        return merge_new_rows(lake.spark, Target(path, GRAIN, [bound]), rows, stamp)
+    return append_rows(lake.spark, path, rows, stamp)
+
+
+def _known_hashes(lake: Lake, contract: Contract, bound: str) -> set[str]:
+    """Return, without Spark, the files within ``bound`` that bronze has. It has all rows of a file, or none."""
+    sql = f"SELECT DISTINCT t._file_hash FROM bronze.{contract.name} AS t WHERE {bound}"  # noqa: S608 (hex)
+    found = pa.RecordBatchReader.from_stream(lake.query([("bronze", contract.name)], sql)).read_all()
+    return set(found.column(0).to_pylist())
 
 
 def _enter_unrecorded_loads(lake: Lake, contract: Contract, ledger: Ledger) -> None:

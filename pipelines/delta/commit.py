@@ -41,16 +41,22 @@ class Stamp:
         return json.dumps(metadata, sort_keys=True)
 
     @property
-    def confs(self) -> dict[str, str]:
-        """The properties of a Spark session that make its next commit carry this stamp.
+    def transaction(self) -> tuple[str, int] | None:
+        """The application and the number of the commit's SetTransaction; None for a commit without a cursor.
 
-        Delta skips a commit whose application id and number it has recorded already.
+        A commit whose application and number a table has recorded already must not be made again.
         """
         if self.cursor is None:
+            return None
+        app = f"{self.table}/{self.generation}"
+        return (app, self.cursor) if self.through_us is None else (f"{app}/through", self.through_us)
+
+    @property
+    def confs(self) -> dict[str, str]:
+        """The properties of a Spark session that make its next commit carry this stamp."""
+        if self.transaction is None:
             return {USER_METADATA: self.metadata}
-        app, number = f"{self.table}/{self.generation}", self.cursor
-        if self.through_us is not None:
-            app, number = f"{app}/through", self.through_us
+        app, number = self.transaction
         return {USER_METADATA: self.metadata, TXN_APP: app, TXN_VERSION: str(number)}
 
 

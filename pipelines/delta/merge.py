@@ -1,7 +1,9 @@
-"""MERGE: writes rows into a table in such a way that writing them twice changes nothing.
+"""Writes rows into a table in such a way that writing them twice changes nothing.
 
 The caller gives a source with one row for each key, and literal bounds of its values. Without bounds Delta would read
-the whole table, because it skips no file by the equality of two columns.
+the whole table, because it skips no file by the equality of two columns. Often the caller has compared the source with
+the table already, under the lake's lease. Then no row is looked for twice: new rows are appended, and only changed ones
+need a MERGE.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,11 +14,13 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines.delta.commit import Commit, Outcome, Stamp
+from pipelines.delta.local import move_cursor
 from pipelines.delta.log import read_commit, table_version
 from pipelines.delta.tables import newest_version
 from pipelines.runtime.session import session_storage, temporary_confs
 
 DELETE_MARK = "_delete"
+ROWS_OF_A_TASK = 100_000  # so that a few new rows make one file
 # The version of a table that has no rows yet. Appending to it does what a MERGE does, at half the cost. Afterwards the
 # table has version 1, so the same job run again merges and appends nothing.
 JUST_CREATED = 0
@@ -32,10 +36,39 @@ class Target:
     partition_by: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Difference:
+    """How many rows of a source have keys that the table does not have, and how many have keys that it has."""
+
+    new: int
+    changed: int
+
+    @property
+    def rows(self) -> int:
+        return self.new + self.changed
+
+
+def write_difference(spark: SparkSession, target: Target, source: DataFrame, found: Difference, stamp: Stamp) -> Commit:
+    """Write rows that were compared with the table: by nothing but a cursor, by an append, or by a MERGE.
+
+    Parameters
+    ----------
+    source : as for ``merge_rows``
+    """
+    if not found.rows:
+        return move_cursor(target.path, session_storage(spark, target.path), stamp)
+    if found.changed:
+        return merge_rows(spark, target, source, stamp)
+    rows = source.drop(DELETE_MARK)
+    if not target.partition_by:
+        rows = rows.coalesce(1 + found.new // ROWS_OF_A_TASK)
+    return append_rows(spark, target.path, rows, stamp, target.partition_by)
+
+
 def merge_new_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: Stamp) -> Commit:
     """Insert the rows whose key the table does not have. Rows of keys that it has stay as they are."""
     if newest_version(spark, target.path) == JUST_CREATED:
-        return _append_rows(spark, target.path, source, stamp, target.partition_by)
+        return append_rows(spark, target.path, source, stamp, target.partition_by)
     merge = _merge(spark, target, source).whenNotMatchedInsertAll()
     return _write_commit(spark, target.path, merge.execute, stamp)
 
@@ -49,7 +82,7 @@ def merge_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: St
     """
     columns = [name for name in source.columns if name != DELETE_MARK]
     if newest_version(spark, target.path) == JUST_CREATED:
-        return _append_rows(spark, target.path, source.select(*columns), stamp, target.partition_by)
+        return append_rows(spark, target.path, source.select(*columns), stamp, target.partition_by)
     values: dict[str, str | Column] = {name: F.col(f"s.`{name}`") for name in columns}
     merge = _merge(spark, target, source)
     if DELETE_MARK in source.columns:
@@ -60,10 +93,10 @@ def merge_rows(spark: SparkSession, target: Target, source: DataFrame, stamp: St
     return _write_commit(spark, target.path, merge.execute, stamp)
 
 
-def _append_rows(
+def append_rows(
     spark: SparkSession, path: str, rows: DataFrame, stamp: Stamp, partition_by: Sequence[str] = ()
 ) -> Commit:
-    """Add rows without comparing keys, to a table that is still empty."""
+    """Add rows without comparing keys, for a caller who knows that the table has none of them."""
     if partition_by:  # one task for each partition, hence one file, as MERGE writes it
         rows = rows.repartition(*partition_by)
     return _write_commit(spark, path, lambda: rows.write.format("delta").mode("append").save(path), stamp)

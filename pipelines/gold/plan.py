@@ -131,6 +131,16 @@ def plan_views(
     return [plan_view(lake, view, project.contract(view.source), until[view.source]) for view in views]
 
 
+def most_bytes_to_read(lake: LakeTables, plans: Sequence[ViewPlan]) -> int:
+    """Return how many bytes will be read at most: the views' feature tables, and the silver tables that they read.
+
+    Usually far less is read, because files without an event or a row of the time in question are skipped.
+    """
+    working = [plan for plan in plans if not plan.is_done]
+    tables = {("gold", plan.view.name) for plan in working} | {("silver", plan.view.source) for plan in working}
+    return sum(lake.size(layer, name) for layer, name in tables)
+
+
 def report_nothing(lake: LakeTables, plan: ViewPlan) -> GoldReport:
     """Return the report on a view for which there was nothing to do."""
     return GoldReport(plan.view.name, unchanged(lake.version("gold", plan.view.name)), plan.through)

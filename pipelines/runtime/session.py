@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 from conf.errors import EnvironmentProblem
 from conf.jars import find_archive, jar_paths
 from conf.settings import Settings, is_submitted, secret_properties, set_environment, use_utc
+from conf.spark_profile import LARGE, SparkProfile
 from conf.spark_properties import spark_properties
 from conf.storage import storage_options
 
@@ -27,8 +28,15 @@ JAVA_WARNING = b"WARNING: "  # begins Java's lines about modules and deprecated 
 ABOVE_ALL_LEVELS = 100
 
 
-def open_session(settings: Settings, app_name: str = "headwater", is_verbose: bool = False) -> SparkSession:
-    """Start Spark, or return the session that already runs. ``is_verbose`` also shows the warnings of Spark and Java.
+def open_session(
+    settings: Settings, app_name: str = "headwater", is_verbose: bool = False, profile: SparkProfile = LARGE
+) -> SparkSession:
+    """Start Spark, or return the session that already runs.
+
+    Parameters
+    ----------
+    is_verbose : also show the warnings of Spark and Java
+    profile : sizes a Spark that starts embedded in this process
 
     Raises
     ------
@@ -43,7 +51,7 @@ def open_session(settings: Settings, app_name: str = "headwater", is_verbose: bo
     set_environment(PYSPARK_PYTHON=sys.executable, PYSPARK_DRIVER_PYTHON=sys.executable)
     warnings.filterwarnings("ignore", message=".*distutils.*", category=DeprecationWarning)
     if not is_submitted():
-        _start_embedded(settings, app_name, is_verbose)
+        _start_embedded(settings, app_name, is_verbose, profile)
     spark = SparkSession.builder.appName(app_name).getOrCreate()
     spark.sparkContext.setLogLevel("WARN" if is_verbose else "ERROR")
     if not is_verbose:
@@ -68,9 +76,9 @@ def close_session() -> None:
         active.stop()
 
 
-def _start_embedded(settings: Settings, app_name: str, is_verbose: bool) -> None:
+def _start_embedded(settings: Settings, app_name: str, is_verbose: bool, profile: SparkProfile) -> None:
     """Start a JVM with the properties of ``conf``, and a Spark context in it."""
-    properties = spark_properties(settings, find_archive()) | secret_properties(settings)
+    properties = spark_properties(settings, find_archive(), profile) | secret_properties(settings)
     if properties.get("spark.driver.host") == LOOPBACK:
         set_environment(SPARK_LOCAL_IP=LOOPBACK)  # else Spark looks for another address, and warns
     conf = SparkConf().setAppName(app_name).setAll(list(properties.items()))

@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 
 from conf.contract import Contract
 from pipelines.delta.literals import sql_literal
-from pipelines.silver.standing_row import ACCEPTED, IN_BATCH, REPEATED, SUPERSEDED
+from pipelines.delta.merge import Difference
+from pipelines.silver.standing_row import ACCEPTED, IN_BATCH, OLD, REPEATED, SUPERSEDED
 
 FATES = (ACCEPTED, SUPERSEDED, REPEATED)
 MOST_PARTITIONS = 200
@@ -34,12 +35,13 @@ class TypedCounts:
 class StandingCounts:
     """The counts once each key's row is chosen. ``files`` has, by file hash, the rows of each fate.
 
-    ``heaviest_key`` is the number of versions of the key with the most. ``bounds`` are literal conditions that hold
-    for all rows that will be written.
+    ``heaviest_key`` is the number of versions of the key with the most. ``difference`` counts the rows that will be
+    written, and ``bounds`` are literal conditions that hold for all of them.
     """
 
     files: dict[str, dict[str, int]]
     heaviest_key: int
+    difference: Difference
     bounds: list[str]
 
 
@@ -66,17 +68,19 @@ def count_typed_rows(typed: DataFrame, contract: Contract) -> TypedCounts:
 
 def count_standing_rows(standing: DataFrame, contract: Contract) -> StandingCounts:
     """Count the rows of ``build_standing_rows``. One Spark job."""
-    is_written = F.col("_is_written")
+    is_written, has_old = F.col("_is_written"), F.col(OLD).isNotNull()
     partitions: list[Column] = []
     for name in contract.partition_by:
-        new, old = F.col(name), F.col("_old")[name]
-        has_null = new.isNull() | (F.col("_old").isNotNull() & old.isNull())
+        new, old = F.col(name), F.col(OLD)[name]
+        has_null = new.isNull() | (has_old & old.isNull())
         partitions.append(F.collect_set(F.when(is_written, new)).alias(f"new_{name}"))
         partitions.append(F.collect_set(F.when(is_written, old)).alias(f"old_{name}"))
         partitions.append(F.bool_or(is_written & has_null).alias(f"null_{name}"))
     rows = standing.groupBy("_file_hash", IN_BATCH).agg(
         *[F.count_if(F.col("_fate") == fate).alias(fate) for fate in FATES],
         F.max("_key_rows").alias("heaviest"),
+        F.count_if(is_written & ~has_old).alias("new"),
+        F.count_if(is_written & has_old).alias("changed"),
         *_edges(contract.grain, is_written), *partitions,
     ).collect()  # fmt: skip
     batch = [row for row in rows if row[IN_BATCH]]
@@ -85,6 +89,7 @@ def count_standing_rows(standing: DataFrame, contract: Contract) -> StandingCoun
     return StandingCounts(
         {row["_file_hash"]: {fate: row[fate] for fate in FATES} for row in batch},
         max((row["heaviest"] for row in batch), default=0),
+        Difference(sum(row["new"] for row in rows), sum(row["changed"] for row in rows)),
         bounds,
     )
 

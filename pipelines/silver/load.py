@@ -5,7 +5,6 @@ this order: quarantine, ``ops.files`` with the rows accounted for, silver with i
 batch and from silver as it was before. So a job that was killed anywhere in between is simply run again.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from pyspark.sql import DataFrame
@@ -17,7 +16,7 @@ from conf.errors import ExpectationFailed
 from conf.instants import micros_to_instant
 from pipelines.delta.commit import Commit, Stamp, unchanged
 from pipelines.delta.lake import Lake
-from pipelines.delta.merge import Target, merge_new_rows, merge_rows
+from pipelines.delta.merge import Target, merge_new_rows, write_difference
 from pipelines.delta.tables import MARKS_ROWS, create_table, require_columns
 from pipelines.ledger.file_records import FileRecord
 from pipelines.ledger.ledger import Ledger
@@ -70,8 +69,8 @@ def _load_batch(lake: Lake, batch: UnreadBatch, typed: DataFrame, ledger: Ledger
         what = f"{name}: {typed_counts.failing} rows break {rules} (action fail); nothing was written to silver"
         raise ExpectationFailed(what, f"look at bronze.{name} with `headwater query`, fix the data or the expectation")
     rows_quarantined = sum(broken for broken, _ in typed_counts.files.values())
-    versions, silver = build_versions(lake, batch, typed, typed_counts.key_bounds)
-    standing = build_standing_rows(versions, silver, contract).persist()
+    versions = build_versions(lake, batch, typed, typed_counts.key_bounds)
+    standing = build_standing_rows(versions, contract).persist()
     try:
         counts = count_standing_rows(standing, contract)
         if rows_quarantined:
@@ -80,7 +79,7 @@ def _load_batch(lake: Lake, batch: UnreadBatch, typed: DataFrame, ledger: Ledger
             quarantined = unchanged(lake.version("quarantine", name))
         ledger.stage(_account(batch, typed_counts, counts))
         ledger.flush(run)
-        commit = _merge_silver(lake, batch, standing, counts.bounds, run)
+        commit = _write_silver(lake, batch, standing, counts, run)
     finally:
         standing.unpersist()
     accepted, superseded, repeated = (sum(fates[fate] for fates in counts.files.values()) for fate in FATES)
@@ -104,12 +103,13 @@ def _account(batch: UnreadBatch, typed_counts: TypedCounts, counts: StandingCoun
     return accounted
 
 
-def _merge_silver(lake: Lake, batch: UnreadBatch, standing: DataFrame, bounds: Sequence[str], run: RunFacts) -> Commit:
+def _write_silver(lake: Lake, batch: UnreadBatch, standing: DataFrame, counts: StandingCounts, run: RunFacts) -> Commit:
     contract = batch.contract
     provenance = [name for name in contract.grain if name not in contract.column_names]
     source = standing.where("_is_written").select(*contract.column_names, "_known_at", *provenance)
-    target = Target(lake.path("silver", contract.name), contract.grain, bounds, contract.partition_by)
-    return merge_rows(lake.spark, target, source, Stamp(contract.name, run, batch.generation, batch.until))
+    target = Target(lake.path("silver", contract.name), contract.grain, counts.bounds, contract.partition_by)
+    stamp = Stamp(contract.name, run, batch.generation, batch.until)
+    return write_difference(lake.spark, target, source, counts.difference, stamp)
 
 
 def build_quarantine(typed: DataFrame) -> DataFrame:

@@ -9,18 +9,18 @@ from pyspark.sql import functions as F
 
 from conf.contract import Contract
 
-IN_BATCH = "_in_batch"
+IN_BATCH, IS_VERSION, OLD = "_in_batch", "_is_version", "_old"
 ACCEPTED, SUPERSEDED, REPEATED = "accepted", "superseded", "repeated"
 
 
-def build_standing_rows(versions: DataFrame, silver: DataFrame, contract: Contract) -> DataFrame:
+def build_standing_rows(versions: DataFrame, contract: Contract) -> DataFrame:
     """Choose the version of each key that stands, and compare it with the row that silver has.
 
     Parameters
     ----------
-    versions : accepted versions, one row for each; the contract's columns, ``_known_at``, where the version came from,
-        and ``_in_batch``, true for the rows that this load brings
-    silver : the rows that silver has for these keys; grain ``contract.grain``
+    versions : accepted versions, one row for each; the contract's columns, ``_known_at``, where the version came from;
+        ``_in_batch``, true for the rows that this load brings; ``_is_version``; and ``_old``, the row that silver has
+        for the key (struct), in at most one row of each key. A row with ``_is_version`` false only brings ``_old``
 
     Returns
     -------
@@ -30,30 +30,30 @@ def build_standing_rows(versions: DataFrame, silver: DataFrame, contract: Contra
     """
     grain, columns = list(contract.grain), list(contract.column_names)
     by_key = Window.partitionBy(*grain)
-    ranked = by_key.orderBy(*_total_order(contract))
+    ranked = by_key.orderBy(F.col(IS_VERSION).desc(), *_total_order(contract))
     content = F.xxhash64(*[part for name in columns for part in (F.col(name).isNull(), F.col(name))])
+    is_version = F.col(IS_VERSION)
     frame = versions.withColumn("_hash", content).withColumns(
         {
             "_last_hash": F.first("_hash").over(ranked),
             "_rank": F.row_number().over(ranked),
-            "_known_at": F.min("_known_at").over(by_key),
-            "_key_rows": F.count(F.lit(1)).over(by_key),
+            "_known_at": F.min(F.when(is_version, F.col("_known_at"))).over(by_key),
+            "_key_rows": F.count_if(is_version).over(by_key),
+            OLD: F.first(OLD, ignorenulls=True).over(by_key),
         }
     )
-    old = silver.select(*grain, F.struct(*columns, "_known_at").alias("_old"))
-    frame = frame.join(old, on=grain, how="left")
-    is_same_as_old = F.col("_old").isNotNull()
+    is_same_as_old = F.col(OLD).isNotNull()
     for name in columns:
-        is_same_as_old &= F.col(name).eqNullSafe(F.col("_old")[name])
-    is_known_earlier = F.col("_known_at") < F.col("_old")["_known_at"]
+        is_same_as_old &= F.col(name).eqNullSafe(F.col(OLD)[name])
+    is_known_earlier = F.col("_known_at") < F.col(OLD)["_known_at"]
     is_last = F.col("_rank") == 1
     is_repeat = F.col("_hash") == F.col("_last_hash")
     fate = F.when(is_last & ~is_same_as_old, ACCEPTED).when(is_repeat, REPEATED).otherwise(SUPERSEDED)
     is_written = is_last & (~is_same_as_old | F.coalesce(is_known_earlier, F.lit(False)))
     provenance = [name for name in ("_file_hash", "_row_number") if name not in grain]
-    return frame.select(
+    return frame.where(is_version).select(
         *columns, "_known_at", *[name for name in grain if name not in columns], *provenance, IN_BATCH,
-        fate.alias("_fate"), is_written.alias("_is_written"), "_old", "_key_rows",
+        fate.alias("_fate"), is_written.alias("_is_written"), OLD, "_key_rows",
     )  # fmt: skip
 
 

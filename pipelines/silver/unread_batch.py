@@ -9,8 +9,9 @@ from pyspark.sql import functions as F
 
 from conf.contract import Contract
 from pipelines.delta.lake import Lake
+from pipelines.delta.merge import JUST_CREATED
 from pipelines.ledger.file_records import DUPLICATE, LOADED, FileRecord
-from pipelines.silver.standing_row import IN_BATCH
+from pipelines.silver.standing_row import IN_BATCH, IS_VERSION, OLD
 from pipelines.silver.type_rows import PROVENANCE, build_typed_rows, map_column
 
 
@@ -66,10 +67,8 @@ def read_typed_batch(lake: Lake, batch: UnreadBatch) -> DataFrame:
     return typed.withColumn(IN_BATCH, F.col("_load") > batch.after)
 
 
-def build_versions(
-    lake: Lake, batch: UnreadBatch, typed: DataFrame, bounds: Sequence[str]
-) -> tuple[DataFrame, DataFrame]:
-    """Return the versions among which each key's row is chosen, and the silver rows of these keys.
+def build_versions(lake: Lake, batch: UnreadBatch, typed: DataFrame, bounds: Sequence[str]) -> DataFrame:
+    """Return the versions among which each key's row is chosen, each with the row that silver has in ``_old``.
 
     Usually every row of the batch was delivered later than all that silver has read. Then the silver row of a key
     stands for all its earlier versions. When a file came late, it cannot: the late row may belong between them. Then
@@ -79,22 +78,33 @@ def build_versions(
     ----------
     typed : ``read_typed_batch``
     bounds : literal conditions that hold for the keys of the batch
+
+    Returns
+    -------
+    the ``versions`` of ``build_standing_rows``
     """
     contract, grain = batch.contract, list(batch.contract.grain)
     columns = [*contract.column_names, "_known_at", *PROVENANCE, IN_BATCH]
-    accepted = typed.where(F.size("_broken") == 0).select(*columns)
-    silver = lake.read("silver", contract.name).where(" AND ".join(bounds) or "true")
-    if batch.after < 0:
-        return accepted, silver
+    version = lake.version("silver", contract.name)
+    silver = lake.read("silver", contract.name, version)
+    row = F.struct(*contract.column_names, "_known_at")
+    none = F.lit(None).cast(silver.select(row.alias(OLD)).schema[OLD].dataType).alias(OLD)
+    is_version, is_no_version = F.lit(True).alias(IS_VERSION), F.lit(False).alias(IS_VERSION)
+    accepted = typed.where(F.size("_broken") == 0).select(*columns, is_version, none)
+    if version == JUST_CREATED:
+        return accepted
     keys = accepted.select(*grain).distinct()
-    touched = silver.join(keys, on=grain, how="left_semi")
-    if batch.has_late_files:
-        past = lake.read("bronze", contract.name).where(F.col("_load") <= batch.after)
-        if batch.redelivered:
-            past = past.where(~F.col("_file_hash").isin(batch.redelivered))
-        known = build_typed_rows(past, contract, batch.first_delivered).where(F.size("_broken") == 0)
-        older = known.withColumn(IN_BATCH, F.lit(False)).join(touched.select(*grain), on=grain, how="left_semi")
-    else:
-        unknown = [name for name in PROVENANCE if name not in grain]
-        older = touched.withColumns({name: F.lit(None) for name in unknown} | {IN_BATCH: F.lit(False)})
-    return accepted.unionByName(older.select(*columns)), touched
+    touched = silver.where(" AND ".join(bounds) or "true").join(keys, on=grain, how="left_semi")
+    unknown = {name: F.lit(None) for name in PROVENANCE if name not in grain} | {IN_BATCH: F.lit(False)}
+    stands_for_all = batch.after >= 0 and not batch.has_late_files
+    old = touched.withColumns(unknown)
+    old = old.select(*columns, is_version if stands_for_all else is_no_version, row.alias(OLD))
+    versions = accepted.unionByName(old)
+    if batch.after < 0 or stands_for_all:  # all of bronze is in the batch, or nothing of it is needed
+        return versions
+    past = lake.read("bronze", contract.name).where(F.col("_load") <= batch.after)
+    if batch.redelivered:
+        past = past.where(~F.col("_file_hash").isin(batch.redelivered))
+    known = build_typed_rows(past, contract, batch.first_delivered).where(F.size("_broken") == 0)
+    older = known.withColumn(IN_BATCH, F.lit(False)).join(touched.select(*grain), on=grain, how="left_semi")
+    return versions.unionByName(older.select(*columns, is_version, none))

@@ -168,7 +168,7 @@ def test_spans_hold_both_ends_merge_and_end_at_the_previous_through(spark: Spark
     spans = build_spans(events(frame, view), view, us(22, 12), us(25))
     assert spans_of(spans) == [("UA", us(2), us(7)), ("UA", us(21), us(22))]
     assert (spans.fresh_first_us, spans.fresh_last_us) == (us(23), us(24))
-    bounds = bounds_of(view, spans, *build_extent(spans).collect()[0])
+    bounds = bounds_of(view, spans, *build_extent(spans.touched).collect()[0])
     assert bounds is not None
     assert (bounds.event_lo_us, bounds.event_hi_us) == (us(2) - 3 * DAY, us(24))
     assert (bounds.first_us, bounds.last_us) == (us(2), us(24))
@@ -177,7 +177,7 @@ def test_spans_hold_both_ends_merge_and_end_at_the_previous_through(spark: Spark
 def test_nothing_changed_and_no_time_passed_is_nothing_to_read(spark: SparkSession) -> None:
     for view in (delays("count"), newest()):
         spans = build_spans(events(silver(spark), view), view, us(10), us(10) + DAY // 2 - 1)
-        assert bounds_of(view, spans, *build_extent(spans).collect()[0]) is None
+        assert bounds_of(view, spans, *build_extent(spans.touched).collect()[0]) is None
 
 
 def test_through_never_goes_back(spark: SparkSession) -> None:
@@ -197,7 +197,7 @@ def test_building_starts_no_job(spark: SparkSession) -> None:
             made = events(frame, view)
             build_timeliness(made, view)
             spans = build_spans(made, view, us(2), us(9))
-            build_extent(spans)
+            build_extent(spans.touched)
             rows = build_rows(made, view, us(9))
             in_spans(rows, spans, view)
             build_rows(made, view, us(9), spans)

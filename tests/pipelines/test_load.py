@@ -4,11 +4,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from conf.errors import ExpectationFailed
 from pipelines.delta.commit import Outcome
-from tests.projects.small_lake import SmallLake, accounting, make_lake
+from pipelines.load import load_tables
+from tests.projects.small_lake import RUN, SmallLake, accounting, make_lake
 
 SILVER = ("id", "shop", "amount_eur", "version_no", "_known_at")
 
@@ -44,6 +46,16 @@ def test_a_touched_file_changes_only_the_ledger(spark: SparkSession, tmp_path: P
     assert small.load().outcome is Outcome.APPLIED
     assert small.versions() == {**before, "ops.files": before["ops.files"] + 1}  # it holds the new modification time
     assert small.load().outcome is Outcome.UNCHANGED
+
+
+def test_a_file_that_the_ledger_has_lost_is_not_added_again(spark: SparkSession, tmp_path: Path) -> None:
+    small = make_lake(spark, tmp_path)
+    small.orders("2024-01-02T00-00", "1,north,9.5,2024-01-01T10:00:00Z,1")
+    small.orders("2024-01-03T00-00", "2,north,9.5,2024-01-02T10:00:00Z,1")
+    small.load()
+    DeltaTable.forPath(spark, small.lake.path("ops", "files")).delete("file LIKE 'orders/d=2024-01-02%'")
+    load_tables(small.lake, [small.project.contracts["orders"]], "bronze", RUN, lambda _: None)
+    assert small.rows("bronze", "orders", "id", "_load") == [("1", 1), ("2", 1)]
 
 
 def test_bad_rows_are_set_aside_with_their_reason(spark: SparkSession, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from pipelines.delta.commit import Stamp
-from pipelines.delta.local import query_tables
+from pipelines.delta.local import move_cursor, query_tables, read_changes
 from pipelines.delta.log import (
     changed_version,
     read_last_commit,
@@ -21,6 +21,7 @@ from pipelines.delta.log import (
 )
 from pipelines.delta.merge import Target, compact_files, merge_rows
 from pipelines.delta.tables import MARKS_ROWS, create_table, drop_table, read_table, swap_table
+from pipelines.delta.tables import read_changes as read_changes_by_spark
 from tests.projects.small_lake import RUN
 
 SCHEMA = "id int, day date, at timestamp, amount decimal(10,2), ratio double, name string, tags array<string>"
@@ -86,3 +87,44 @@ def test_a_restore_opens_a_generation_and_a_rebuilt_table_is_another(spark: Spar
     swap_table(spark, path, beside)
     assert table_id(path) != before
     assert cells_without_spark(path) == cells_by_spark(spark, path) == [row(9)]
+
+
+def test_both_read_the_same_changes(spark: SparkSession, tmp_path: Path) -> None:
+    path, feed = str(tmp_path / "t"), {"delta.enableChangeDataFeed": "true"}
+    create_table(spark, path, spark.createDataFrame([], SCHEMA).schema, ["day"], MARKS_ROWS | feed)
+    merge(spark, path, [row(n) for n in range(6)], 1)
+    merge(spark, path, [row(n, "changed") for n in range(3, 9)], 2)
+    merge(spark, path, [row(n, "again") for n in range(5, 8)], 3)  # into files that have deletion vectors
+    move_cursor(path, None, Stamp("t", RUN, 0, 4))
+    compact_files(spark, path, Stamp("t", RUN))
+    columns, newest = ["id", "name", "_change_type"], table_version(path)
+    for after in range(newest):
+        batches = read_changes(path, None, columns, after, newest)
+        assert batches is not None
+        found = [tuple(r.values()) for r in batches.read_all().to_pylist()]
+        expected = read_changes_by_spark(spark, path, after, newest).select(*columns).collect()
+        assert sorted(found) == sorted(tuple(r) for r in expected), after
+    DeltaTable.forPath(spark, path).restoreToVersion(1)  # this one deltalake would read wrongly
+    assert read_changes(path, None, columns, newest, newest + 1) is None
+    assert read_changes(path, None, columns, 0, newest) is not None
+
+
+def test_a_cursor_moves_without_spark_and_spark_sees_it(spark: SparkSession, tmp_path: Path) -> None:
+    path = str(tmp_path / "t")
+    properties = {**MARKS_ROWS, "delta.checkpointInterval": "2"}
+    create_table(spark, path, spark.createDataFrame([], SCHEMA).schema, ["day"], properties)
+    merge(spark, path, [row(1), row(4)], 1)
+    merge(spark, path, [row(4, "changed")], 2)  # marks a row of the first file as deleted
+    cells = cells_by_spark(spark, path)
+    moved = [move_cursor(path, None, Stamp("t", RUN, 0, cursor)) for cursor in (3, 3, 2, 4)]
+    assert [commit.outcome for commit in moved] == ["ADVANCED", "UNCHANGED", "UNCHANGED", "ADVANCED"]
+    last = read_last_commit(path, "t")
+    assert (last.generation, last.cursor, last.metadata["run"]) == (0, 4, "test")
+    assert (table_version(path), changed_version(path)) == (4, 2)
+    assert cells_without_spark(path) == cells_by_spark(spark, path) == cells
+    merge(spark, path, [row(7)], 4)  # Delta has this number already, and skips the MERGE
+    assert table_version(path) == 4
+    for load in (5, 6):
+        merge(spark, path, [row(load)], load)
+    assert (tmp_path / "t" / "_delta_log" / "00000000000000000006.checkpoint.parquet").exists()
+    assert cells_without_spark(path) == cells_by_spark(spark, path) == sorted([*cells, row(5), row(6)])
