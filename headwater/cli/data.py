@@ -186,10 +186,9 @@ def history(
     if is_json:
         print_json(versions)
         return
-    counted = ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted")
     rows = [
         (v.version, v.committed_at, v.operation, v.metadata.get("job"), v.metadata.get("cursor"),
-         v.metadata.get("through"), *[v.metrics.get(name) for name in counted])
+         v.metadata.get("through"), v.rows_inserted, v.rows_updated, v.rows_deleted)
         for v in versions
     ]  # fmt: skip
     print_table(("version", "at", "operation", "job", "cursor", "through", "inserted", "updated", "deleted"), rows)

@@ -5,7 +5,15 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, QueryBuilder, Schema, Transaction, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    QueryBuilder,
+    Schema,
+    Transaction,
+    write_deltalake,
+)
 
 from conf.instants import micros_to_instant
 from pipelines.delta.commit import Commit, Outcome, Stamp, unchanged
@@ -78,6 +86,8 @@ def merge_new_records(
     merge = table.merge(rows, on, source_alias="s", target_alias="t", commit_properties=_commit_properties(stamp))
     done = merge.when_not_matched_insert_all().execute()
     after = table_version(path, options)
+    if after == before:  # where no row is new, nothing is committed
+        return unchanged(before)
     return Commit(Outcome.APPLIED, before, after, int(done["num_target_rows_inserted"]))
 
 

@@ -20,6 +20,12 @@ from deltalake.exceptions import TableNotFoundError
 
 Options = dict[str, str] | None
 FEW_COMMITS = 8
+# The counts of inserted, updated and deleted rows, as Spark's MERGE and append name them, and as deltalake's do.
+_COUNTS = (
+    ("numTargetRowsInserted", "num_target_rows_inserted", "numOutputRows", "num_added_rows"),
+    ("numTargetRowsUpdated", "num_target_rows_updated"),
+    ("numTargetRowsDeleted", "num_target_rows_deleted"),
+)
 
 
 @dataclass(frozen=True)
@@ -67,12 +73,20 @@ def changed_version(path: str, options: Options = None) -> int:
 
 
 def _changed_rows(commit: dict[str, Any]) -> bool:
-    operation, metrics = commit.get("operation"), commit.get("operationMetrics") or {}
+    operation = commit.get("operation")
     if operation not in ("MERGE", "WRITE"):
         return operation not in ("OPTIMIZE", "VACUUM START", "VACUUM END")
-    counts = ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted", "numOutputRows")
-    known = [int(metrics[name]) for name in counts if name in metrics]
+    known = [count for count in written_rows(commit) if count is not None]
     return not known or sum(known) > 0
+
+
+def written_rows(commit: Mapping[str, Any]) -> tuple[int | None, int | None, int | None]:
+    """Return how many rows a MERGE or an append inserted, updated and deleted; None where the commit does not say."""
+    metrics = commit.get("operationMetrics") or {}
+    inserted, updated, deleted = (
+        next((int(metrics[name]) for name in names if name in metrics), None) for names in _COUNTS
+    )
+    return inserted, updated, deleted
 
 
 def table_id(path: str, options: Options = None) -> str:

@@ -7,18 +7,24 @@ from typing import Any
 
 from conf.errors import NotFound
 from pipelines.delta.lake import LakeTables
-from pipelines.delta.log import committed_at, our_metadata
+from pipelines.delta.log import committed_at, our_metadata, written_rows
 
 
 @dataclass(frozen=True)
 class TableVersion:
-    """One commit. ``metadata`` is what Headwater wrote into it; empty when somebody else made the commit."""
+    """One commit. ``metadata`` is what Headwater wrote into it; empty when somebody else made the commit.
+
+    A count of rows is None where the commit does not say it.
+    """
 
     version: int
     committed_at: datetime
     operation: str
     metadata: dict[str, Any]
     metrics: dict[str, str]
+    rows_inserted: int | None
+    rows_updated: int | None
+    rows_deleted: int | None
 
 
 def read_history(lake: LakeTables, layer: str, name: str, limit: int) -> list[TableVersion]:
@@ -38,6 +44,7 @@ def read_history(lake: LakeTables, layer: str, name: str, limit: int) -> list[Ta
             row["operation"],
             our_metadata(row),
             dict(row.get("operationMetrics") or {}),
+            *written_rows(row),
         )
         for row in commits
     ]
