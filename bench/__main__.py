@@ -24,7 +24,7 @@ from conf.errors import EnvironmentProblem, HeadwaterError
 from conf.settings import ROOT, prepare_libraries, set_environment
 
 BENCHMARKS = (
-    "commands", "point_in_time", "windows", "increments", "bulk_load", "landed_files", "many_views",
+    "commands", "point_in_time", "windows", "increments", "bulk_load", "landed_files", "many_views", "airflow_tasks",
 )  # fmt: skip
 SETS = {"quick": ("commands",), "all": BENCHMARKS}
 KEPT = ROOT / "lake" / "bench.json"

@@ -147,7 +147,7 @@ def open_session_for(
         profile = chosen.profile
         say(str(chosen))
     with stderr.status("starting Spark"):
-        spark = open_session(project.settings, app_name, options.is_verbose, profile)
+        spark = open_session(project.settings, app_name, options.is_verbose, profile, options.is_shielded)
     try:
         yield Lake(project.settings, spark)
     finally:

@@ -10,12 +10,16 @@ from pipelines.project.project import Project, load_project
 
 @dataclass(frozen=True)
 class Options:
-    """Which project, in which environment; how long to wait for another writer; whether to show all warnings."""
+    """Which project, in which environment; how long to wait for another writer; whether to show all warnings.
+
+    ``is_shielded``: Ctrl-C does not reach Spark's processes.
+    """
 
     project: str | None = None
     env: str | None = None
     wait_seconds: float = 0
     is_verbose: bool = False
+    is_shielded: bool = False
 
     def directory(self) -> Path:
         return find_project(self.project)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from features.definitions import FeatureView
 from pipelines.delta.lake import LakeTables
 from pipelines.gold.plan import ViewPlan, plan_views
+from pipelines.ledger.data_clock import data_clock
 from pipelines.load_plan import LoadPlan, plan_loads
 from pipelines.project.project import Project
 
@@ -16,10 +17,10 @@ def plan_tables(project: Project, names: Sequence[str] | None = None) -> list[Lo
 
 
 def plan_features(project: Project, names: Sequence[str] | None = None) -> tuple[list[ViewPlan], list[FeatureView]]:
-    """Plan these views, by default all; return also those that wait for the first load of their source."""
+    """Plan these views, by default all; return also those that wait for the first data of their source."""
     lake = LakeTables(project.settings)
     views = [project.view(name) for name in names or sorted(project.views)]
-    loaded = [view for view in views if lake.exists("silver", view.source)]
+    loaded = [view for view in views if data_clock(lake, view.source) is not None]
     return plan_views(project, lake, loaded, None), [view for view in views if view not in loaded]
 
 

@@ -45,7 +45,7 @@ class RetrainReport:
 def plan_json(
     loads: Sequence["LoadPlan"], views: Sequence["ViewPlan"], waiting: Sequence["FeatureView"]
 ) -> dict[str, Any]:
-    """Return what a load and a materialization would do; ``waiting`` are views whose source has never been loaded."""
+    """Return what a load and a materialization would do; ``waiting`` are views whose source has no data yet."""
     tables = {
         plan.table: {
             "files_seen": plan.files_seen, "files_new": len(plan.new_files), "bytes_new": plan.bytes_new,
@@ -60,7 +60,7 @@ def plan_json(
         }
         for plan in views
     }  # fmt: skip
-    materialized |= {view.name: {"reason": f"silver.{view.source} has never been loaded"} for view in waiting}
+    materialized |= {view.name: {"reason": f"silver.{view.source} has no data yet"} for view in waiting}
     return {"load": tables, "materialize": materialized}
 
 
@@ -71,7 +71,7 @@ def print_plan(loads: Sequence["LoadPlan"], views: Sequence["ViewPlan"], waiting
     ]
     print_table(("table", "files", "new", "MB", "to load"), files)
     rows = [(plan.view.name, _minute(plan.through), plan.reason or "nothing") for plan in views]
-    rows += [(view.name, "", f"silver.{view.source} has never been loaded") for view in waiting]
+    rows += [(view.name, "", f"silver.{view.source} has no data yet") for view in waiting]
     print_table(("view", "through", "to materialize"), rows)
 
 

@@ -17,7 +17,7 @@ from headwater.cli.app import app
 from headwater.output import stderr
 
 # Importing a group adds its commands to the application. The help shows the groups in this order.
-for group in ("data", "plan", "features", "models", "operations", "verify", "demonstrations"):
+for group in ("data", "plan", "watch", "features", "models", "operations", "verify", "demonstrations"):
     import_module(f"headwater.cli.{group}")
 
 # The options of ``headwater`` itself. Typer accepts them only before the command.

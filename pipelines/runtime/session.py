@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
@@ -29,14 +29,16 @@ ABOVE_ALL_LEVELS = 100
 
 
 def open_session(
-    settings: Settings, app_name: str = "headwater", is_verbose: bool = False, profile: SparkProfile = LARGE
-) -> SparkSession:
+    settings: Settings, app_name: str = "headwater", is_verbose: bool = False, profile: SparkProfile = LARGE,
+    is_shielded: bool = False,
+) -> SparkSession:  # fmt: skip
     """Start Spark, or return the session that already runs.
 
     Parameters
     ----------
     is_verbose : also show the warnings of Spark and Java
     profile : sizes a Spark that starts embedded in this process
+    is_shielded : Ctrl-C in the terminal does not reach Spark's processes, only this one
 
     Raises
     ------
@@ -51,7 +53,7 @@ def open_session(
     set_environment(PYSPARK_PYTHON=sys.executable, PYSPARK_DRIVER_PYTHON=sys.executable)
     warnings.filterwarnings("ignore", message=".*distutils.*", category=DeprecationWarning)
     if not is_submitted():
-        _start_embedded(settings, app_name, is_verbose, profile)
+        _start_embedded(settings, app_name, is_verbose, profile, is_shielded)
     spark = SparkSession.builder.appName(app_name).getOrCreate()
     spark.sparkContext.setLogLevel("WARN" if is_verbose else "ERROR")
     if not is_verbose:
@@ -76,22 +78,33 @@ def close_session() -> None:
         active.stop()
 
 
-def _start_embedded(settings: Settings, app_name: str, is_verbose: bool, profile: SparkProfile) -> None:
+def _start_embedded(
+    settings: Settings, app_name: str, is_verbose: bool, profile: SparkProfile, is_shielded: bool
+) -> None:
     """Start a JVM with the properties of ``conf``, and a Spark context in it."""
     properties = spark_properties(settings, find_archive(), profile) | secret_properties(settings)
     if properties.get("spark.driver.host") == LOOPBACK:
         set_environment(SPARK_LOCAL_IP=LOOPBACK)  # else Spark looks for another address, and warns
     conf = SparkConf().setAppName(app_name).setAll(list(properties.items()))
-    if is_verbose or SparkContext._gateway is not None:  # a JVM that was started before is used again
+    if SparkContext._gateway is not None:  # a JVM that was started before is used again
         SparkContext(conf=conf)
         return
+    with ExitStack() as pipe:
+        stderr = None if is_verbose else pipe.enter_context(_filtered_stderr())
+        popen = {"stderr": stderr, "start_new_session": is_shielded}
+        gateway = launch_gateway(conf, popen)  # type: ignore[no-untyped-call]
+    SparkContext(conf=conf, gateway=gateway)
+
+
+@contextmanager
+def _filtered_stderr() -> Iterator[int]:
+    """Yield the end of a pipe for Java's stderr; what Java writes into it is shown without its own warnings."""
     reading, writing = os.pipe()
     threading.Thread(target=_pass_on_errors, args=(reading,), daemon=True, name="stderr of Java").start()
     try:
-        gateway = launch_gateway(conf, {"stderr": writing})  # type: ignore[no-untyped-call]
+        yield writing
     finally:
         os.close(writing)
-    SparkContext(conf=conf, gateway=gateway)
 
 
 def _pass_on_errors(reading: int) -> None:

@@ -132,9 +132,10 @@ def test_an_exit_code_is_recorded_where_a_task_asks_for_it(monkeypatch: pytest.M
 
 RUN_DAG = """
 import importlib, json, sys
+from datetime import datetime
 dag_id = sys.argv[1]
 dag = getattr(importlib.import_module(f"dags.{dag_id}"), "dag")
-run = dag.test()
+run = dag.test(logical_date=datetime.fromisoformat(sys.argv[2]) if len(sys.argv) > 2 else None)
 states = {task.task_id: [task.state, task.try_number] for task in run.get_task_instances()}
 print("\\n" + json.dumps({"state": run.state, "tasks": states}))
 """
@@ -149,10 +150,10 @@ def home(project: EnergyProject) -> dict[str, str]:
     return environment | {"PYTHONPATH": str(ROOT), "HEADWATER__AIRFLOW__RETRIES": "0"}
 
 
-def run_dag(environment: dict[str, str], dag_id: str) -> tuple[dict[str, Any], str]:
+def run_dag(environment: dict[str, str], dag_id: str, *logical_date: str) -> tuple[dict[str, Any], str]:
     """Run a DAG whole by ``dag.test()``; return its states, and all that was logged."""
     done = subprocess.run(
-        [sys.executable, "-c", RUN_DAG, dag_id],
+        [sys.executable, "-c", RUN_DAG, dag_id, *logical_date],
         env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -176,6 +177,27 @@ def test_maintenance_runs_and_its_report_ends_the_log(
     columns = ("job", "status", "outcome", "dag", "task", "try_number")
     (row,) = read_table(spark, str(project.tables / "ops" / "runs")).select(*columns).collect()
     assert tuple(row) == ("maintain", "DONE", "UNCHANGED", "maintenance", "maintain", 1)
+
+
+@pytest.mark.long(minutes=2)
+def test_a_task_with_nothing_to_do_starts_no_spark(spark: SparkSession, home: dict[str, str], tmp_path: Path) -> None:
+    project = make_energy(tmp_path / "energy", days=5)
+    events = tmp_path / "events"  # Spark writes a file here for each SparkContext
+    events.mkdir()
+    properties = {"spark.eventLog.enabled": True, "spark.eventLog.dir": events.as_uri()}
+    for words in (["load"], ["materialize"], ["train", "usage"], ["score", "usage"]):
+        assert run([*words, "--project", str(project.folder)]) == 0
+    given = {"HEADWATER_PROJECT": str(project.folder), "HEADWATER__SPARK__PROPERTIES": json.dumps(properties)}
+    ended, _ = run_dag(home | given, "incremental_load", "2024-03-01T00:00:00Z")
+    states = {task: state for task, (state, _) in ended["tasks"].items()}
+    assert states == {"bronze": "success", "silver": "success", "gold": "skipped", "score": "skipped"}
+    ended, _ = run_dag(home | given, "retrain")
+    assert {task: state for task, (state, _) in ended["tasks"].items() if task in ("clean_data", "decide")} == {
+        "clean_data": "success", "decide": "skipped",
+    }  # fmt: skip
+    assert list(events.iterdir()) == []
+    run_dag(home | given, "maintenance")
+    assert len(list(events.iterdir())) == 1
 
 
 def test_a_bad_newest_delivery_trains_nothing(spark: SparkSession, home: dict[str, str], tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_the_plan_says_what_there_is_to_do_and_why(small: SmallLake, tmp_path: P
     ((code, planned, _),) = ask(other, ["plan", "--skip-unchanged", "--json"])
     table, view = planned["load"]["orders"], planned["materialize"]["sales"]
     assert (code, table["files_seen"], table["files_new"]) == (0, 1, 1)
-    assert (table["reason"], view["reason"]) == ("1 new or changed files", "silver.orders has never been loaded")
+    assert (table["reason"], view["reason"]) == ("1 new or changed files", "silver.orders has no data yet")
 
 
 def test_a_table_is_read_as_it_was(small: SmallLake) -> None:
