@@ -39,7 +39,8 @@ def watch(
 ) -> None:
     """Load, materialize and score what lands, as soon as it lands; SIGTERM or Ctrl-C ends it.
 
-    To look costs about a tenth of a second. Spark starts once, at the first need, and the lake is held only while a job writes.
+    To look costs about a tenth of a second. Spark starts once, at the first need, and the lake is held only while a
+    job writes.
     Declarations are read once, at the start. After a failure the next try comes when another file lands, or after a
     pause that doubles up to 10 minutes. A running job is finished before the end; a second signal ends at once.
 
