@@ -1,7 +1,7 @@
 """The work of the commands on models: what they do follows from a plan, and Spark starts only where it is needed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +34,16 @@ def open_model_job(
 ) -> Iterator[tuple[LakeJob, ModelJob]]:
     """Hold the lease for a job on a model, with Spark only where features are to be completed first."""
     looking = look(project, command, model)
-    is_complete = looking.has_features(place_bounds(looking, as_of).as_of)
-    if not is_complete:
-        say("features are to be completed first, by Spark")
-    opened = lake_job.open_without_spark if is_complete else lake_job.open_for_writing
-    with opened(options, project, command, [model]) as job:
+    with _opened_for(looking, place_bounds(looking, as_of).as_of)(options, project, command, [model]) as job:
         yield job, job.on_model(model)
+
+
+def _opened_for(looking: ModelJob, through: datetime) -> Callable[..., AbstractContextManager[LakeJob]]:
+    """Return how to open a job that first completes the features through an instant: with Spark only for new rows."""
+    if not looking.needs_spark_for_features(through):
+        return lake_job.open_without_spark
+    say("features are to be completed first, by Spark")
+    return lake_job.open_for_writing
 
 
 def describe_rows(job: ModelJob, as_of: datetime | None, out: str | None) -> dict[str, Any]:
@@ -82,8 +86,7 @@ def train_model(
     say(f"training {model}; {plan.engine}")
     from training.train import train
 
-    opened = lake_job.open_for_writing if plan.spec is None else lake_job.open_without_spark
-    with opened(options, project, "train", [model]) as job:
+    with _opened_for(looking, plan.bounds.as_of)(options, project, "train", [model]) as job:
         report = train(job.on_model(model), as_of, is_promoting)
         job.outcome = report.outcome
     return report

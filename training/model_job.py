@@ -10,7 +10,8 @@ from conf.model import ModelDeclaration
 from features.definitions import FeatureService, FeatureView
 from features.fingerprint import fingerprint
 from pipelines.delta.lake import Lake, LakeTables
-from pipelines.gold.plan import is_complete
+from pipelines.gold.plan import ViewPlan, plan_views
+from pipelines.gold.still_view import needs_spark, report_still_views
 from pipelines.ledger.data_clock import data_clock
 from pipelines.operations.locks import SparkLock
 from pipelines.project.project import Project
@@ -92,17 +93,25 @@ class ModelJob:
 
     def has_features(self, through: datetime) -> bool:
         """Tell whether the gold tables of the model's feature views are complete up to an instant."""
-        return all(is_complete(self.lake, view, self.project.contract(view.source), through) for view in self.views)
+        return all(plan.is_done for plan in self._plan_views(through))
+
+    def needs_spark_for_features(self, through: datetime) -> bool:
+        """Tell whether rows must be computed to complete the features up to an instant."""
+        return needs_spark(self.lake, self._plan_views(through))
 
     def complete_features(self, through: datetime) -> None:
         """Bring the gold tables of the model's feature views up to an instant."""
-        if self.has_features(through):
+        reports = report_still_views(self.lake, self._plan_views(through), self.run)
+        if len(reports) == len(self.views):
             return
         if not isinstance(self.lake, Lake):
-            raise TypeError("features are completed by a job whose lake has a Spark session")
+            raise TypeError("features are computed by a job whose lake has a Spark session")
         from pipelines.gold.materialize import materialize
 
         materialize(self.project, self.lake, self.views, through, self.run)
+
+    def _plan_views(self, through: datetime) -> list[ViewPlan]:
+        return plan_views(self.project, self.lake, self.views, through)
 
     def check_lease(self) -> None:
         """Check that this job still holds the lake's lease, before it writes anything outside the lake.

@@ -63,7 +63,7 @@ def plan_training(job: ModelJob, as_of: datetime | None) -> TrainPlan:
     """
     tracking, bounds = open_tracking(job.project.settings, job.declaration), place_bounds(job, as_of)
     if not job.has_features(bounds.as_of):
-        return TrainPlan(tracking, bounds, None, Choice(Engine.SPARK, "features are to be completed first"))
+        return TrainPlan(tracking, bounds, None, Choice(Engine.LOCAL, "features are to be completed first"))
     spec = pin_training_set(job, bounds)
     version = find_made_from(tracking, digest_of(job, spec))
     gate = None

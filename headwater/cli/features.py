@@ -7,7 +7,7 @@ import typer
 
 from conf.errors import UsageError
 from headwater.cli.app import Json, SkipUnchanged, View, Views, Wait, app, exit_if_unchanged, instant, read_project
-from headwater.output import print_json, print_table, say
+from headwater.output import print_json, print_table
 
 GROUP = "Features"
 
@@ -31,28 +31,12 @@ def materialize(
     options, project = read_project(context, wait)
     chosen = [project.view(name) for name in views or sorted(project.views)]
     from headwater import reports
-    from pipelines.delta.commit import Outcome, combine_outcomes
-    from pipelines.delta.lake import LakeTables
-    from pipelines.gold.plan import most_bytes_to_read, plan_views, report_nothing
+    from headwater.complete_views import complete_views
+    from pipelines.delta.commit import combine_outcomes
 
-    tables = LakeTables(project.settings)
-    plans = plan_views(project, tables, chosen, through)
-    if not full and all(plan.is_done for plan in plans):
-        done = [report_nothing(tables, plan) for plan in plans]
-        print_json(reports.gold_json(done)) if is_json else reports.print_gold(done)
-        exit_if_unchanged(Outcome.UNCHANGED, skip_unchanged)
-        return
-    from headwater import lake_job
-    from pipelines.gold.materialize import materialize as materialize_views
-
-    names = [view.name for view in chosen]
-    bytes_to_read = most_bytes_to_read(tables, plans)
-    with lake_job.open_for_writing(options, project, "materialize", names, bytes_to_read) as job:
-        say(f"materializing {', '.join(names)}")
-        done = materialize_views(project, job.spark_lake, chosen, through, job.run, is_full=full)
-        job.outcome = combine_outcomes([report.commit.outcome for report in done])
+    done = complete_views(options, project, chosen, through, is_full=full)
     print_json(reports.gold_json(done)) if is_json else reports.print_gold(done)
-    exit_if_unchanged(job.outcome, skip_unchanged)
+    exit_if_unchanged(combine_outcomes([report.commit.outcome for report in done]), skip_unchanged)
 
 
 @features_app.command("get")
@@ -74,8 +58,8 @@ def get(
     options, project = read_project(context, wait)
     declared = project.view(view)
     contract = project.contract(declared.source)
+    from headwater.complete_views import complete_views
     from pipelines.delta.lake import LakeTables
-    from pipelines.gold.plan import is_complete
     from pipelines.ledger.data_clock import data_clock
     from pipelines.reading.features import parse_entity, read_features
 
@@ -84,13 +68,7 @@ def get(
     moment = at or data_clock(lake, declared.source)
     if moment is None:
         raise UsageError(f"{declared.source} has never been loaded", "run `headwater load`")
-    if not is_complete(lake, declared, contract, moment):
-        from headwater.lake_job import open_for_writing
-        from pipelines.gold.materialize import materialize as materialize_views
-
-        with open_for_writing(options, project, "features get", [view]) as job:
-            done = materialize_views(project, job.spark_lake, [declared], moment, job.run)
-            job.outcome = done[0].commit.outcome
+    complete_views(options, project, [declared], moment, command="features get")
     found = read_features(lake, declared, entity, moment)
     if is_json:
         print_json(found)

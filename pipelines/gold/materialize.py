@@ -13,11 +13,11 @@ from functools import partial
 from pyspark.sql import DataFrame, SparkSession
 
 from features.definitions import FeatureView
-from pipelines.delta.lake import Lake, LakeTables
+from pipelines.delta.lake import Lake
 from pipelines.delta.tables import read_changes
-from pipelines.gold.plan import GoldReport, ViewPlan, plan_views, report_nothing
-from pipelines.gold.still_view import is_still
-from pipelines.gold.write_view import advance_view, move_view, recompute_view
+from pipelines.gold.plan import GoldReport, ViewPlan, plan_views
+from pipelines.gold.still_view import report_still_views
+from pipelines.gold.write_view import advance_view, recompute_view
 from pipelines.project.project import Project
 from pipelines.runtime.parallel_sessions import run_in_parallel_sessions
 from pipelines.runtime.run_facts import RunFacts
@@ -52,15 +52,6 @@ def materialize(
         done = run_in_parallel_sessions(lake.spark, [partial(carry_out, plan) for plan in moving])
     reports |= {report.view: report for report in done}
     return [reports[plan.view.name] for plan in plans]
-
-
-def report_still_views(lake: LakeTables, plans: Sequence[ViewPlan], run: RunFacts) -> dict[str, GoldReport]:
-    """Bring the views up to date that keep all their rows, without Spark; report on them by name."""
-    reports = {plan.view.name: report_nothing(lake, plan) for plan in plans if plan.is_done}
-    for plan in plans:
-        if not plan.is_done and is_still(lake, plan):
-            reports[plan.view.name] = move_view(lake, plan, run)
-    return reports
 
 
 @contextmanager

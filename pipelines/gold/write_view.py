@@ -10,17 +10,18 @@ from dataclasses import replace
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from conf.instants import format_instant, instant_to_micros, micros_to_instant
+from conf.instants import instant_to_micros, micros_to_instant
 from features.spark.events import build_events, build_timeliness
 from features.spark.feature_rows import build_rows
 from features.spark.spans import Bounds, Spans, bounds_of, build_extent, build_spans, in_spans
-from pipelines.delta.commit import Commit, Stamp, unchanged
-from pipelines.delta.lake import Lake, LakeTables
+from pipelines.delta.commit import Commit, unchanged
+from pipelines.delta.lake import Lake
 from pipelines.delta.literals import sql_literal
-from pipelines.delta.local import move_cursor
 from pipelines.delta.merge import DELETE_MARK, Difference, Target, append_rows, write_difference
 from pipelines.delta.tables import MARKS_ROWS, create_table, drop_table, require_columns, swap_table
 from pipelines.gold.plan import FINGERPRINT, GoldReport, ViewPlan
+from pipelines.gold.still_view import move_view
+from pipelines.gold.view_stamp import stamp_of
 from pipelines.runtime.run_facts import RunFacts
 
 NEW_MARK = "_is_new"
@@ -41,7 +42,7 @@ def recompute_view(lake: Lake, plan: ViewPlan, run: RunFacts) -> GoldReport:
         drop_table(lake.spark, target)
     schema = require_columns(rows.schema, (*plan.grain, "available_at"))
     create_table(lake.spark, target, schema, properties={**MARKS_ROWS, FINGERPRINT: plan.fingerprint})
-    commit = append_rows(lake.spark, target, rows, _stamp(lake, replace(plan, generation=0), run))
+    commit = append_rows(lake.spark, target, rows, stamp_of(lake, replace(plan, generation=0), run))
     if plan.has_table:
         swap_table(lake.spark, path, target)
     return GoldReport(plan.view.name, commit, plan.through, True, 0, *shares)
@@ -79,12 +80,6 @@ def _advance_spans(lake: Lake, plan: ViewPlan, spans: Spans, bounds: Bounds | No
     stored = in_spans(_read_stored(lake, plan).where(_point_range(bounds)), spans, plan.view)
     commit, restated = _write_rows_that_differ(lake, plan, rows, stored, bounds, run)
     return GoldReport(plan.view.name, commit, plan.through, False, restated)
-
-
-def move_view(lake: LakeTables, plan: ViewPlan, run: RunFacts) -> GoldReport:
-    """Move the cursor and ``through`` of a view whose rows stay as they are, without Spark."""
-    commit = move_cursor(lake.path("gold", plan.view.name), lake.options, _stamp(lake, plan, run))
-    return GoldReport(plan.view.name, commit, plan.through)
 
 
 def _measure_changes(plan: ViewPlan, touched: DataFrame, changes: DataFrame) -> tuple[Row, Row]:
@@ -145,7 +140,7 @@ def _write_rows_that_differ(
             return unchanged(lake.version("gold", plan.view.name)), 0
         on = [_point_range(bounds, "t.")] if bounds is not None else []
         target = Target(lake.path("gold", plan.view.name), plan.grain, on)
-        stamp = _stamp(lake, plan, run)
+        stamp = stamp_of(lake, plan, run)
         return write_difference(lake.spark, target, difference.drop(NEW_MARK), found, stamp), counted["restated"]
     finally:
         difference.unpersist()
@@ -161,16 +156,3 @@ def _event_range(event_at: str, bounds: Bounds) -> str:
 def _point_range(bounds: Bounds, alias: str = "") -> str:
     first, last = (sql_literal(micros_to_instant(us)) for us in (bounds.first_us, bounds.last_us))
     return f"{alias}feature_at >= {first} AND {alias}feature_at <= {last}"
-
-
-def _stamp(lake: LakeTables, plan: ViewPlan, run: RunFacts) -> Stamp:
-    facts = {
-        "through": format_instant(plan.through),
-        "fingerprint": plan.fingerprint,
-        "source": plan.view.source,
-        "source_version": plan.source_version,
-        "source_id": lake.table_id("silver", plan.view.source),
-    }
-    has_read_silver = plan.is_same_meaning and plan.cursor >= plan.source_version  # then only ``through`` moves
-    through_us = instant_to_micros(plan.through) if has_read_silver else None
-    return Stamp(plan.view.name, run, plan.generation, plan.source_version, facts, through_us)

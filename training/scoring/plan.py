@@ -65,7 +65,9 @@ class ScoringPlan:
 
     @property
     def needs_spark(self) -> bool:
-        return self.views is None or self.engine.engine is Engine.SPARK
+        if self.engine.engine is Engine.SPARK:
+            return True
+        return self.views is None and self.job.needs_spark_for_features(self.interval.as_of)
 
 
 def plan_scoring(

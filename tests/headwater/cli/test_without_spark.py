@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from conf.instants import format_instant
 from conf.settings import ROOT, child_environment
 from pipelines.gold.materialize import materialize
+from pipelines.operations.journal import read_journal
 from pipelines.reading.table_history import read_history
 from tests.projects.small_lake import ORDERS, RUN, SmallLake, make_lake, make_project
 
@@ -149,3 +150,18 @@ def test_a_query_that_is_refused_says_why(small: SmallLake) -> None:
     for (code, _, message), (sql, said) in zip(ended, REFUSED.items(), strict=True):
         assert code == 2, sql
         assert re.search(said, message, re.DOTALL), message
+
+
+def test_a_view_whose_rows_stay_as_they_are_is_advanced_without_spark(small: SmallLake) -> None:
+    small.orders("2024-01-03T05-00", "3,north,1.0,2024-01-03T04:00:00Z,1")  # it counts from 4 January
+    small.load()
+    before = small.versions()
+    (code, planned, _), (done, advanced, _), (again, unchanged, _) = ask(
+        small, ["plan", "materialize", "--json"], ["materialize", "--json"], ["materialize", "--json"]
+    )
+    assert (code, planned["materialize"]["sales"]["reason"][:21]) == (0, "silver.orders changed")
+    assert (done, advanced["outcome"], again, unchanged["outcome"]) == (0, "ADVANCED", 0, "UNCHANGED")
+    assert {table for table, version in small.versions().items() if before.get(table) != version} == {
+        "gold.sales", "ops.runs",
+    }  # fmt: skip
+    assert read_journal(small.lake)[-1].outcome == "ADVANCED"
