@@ -68,4 +68,5 @@ def _submit(settings: Settings, script: Path, *words: str) -> Usage:
 
 
 def _execute(settings: Settings, dag: str, task: str) -> Usage:
-    return run_process([sys.executable, "-c", TASK.format(dag=dag), task], airflow_environment(settings))[0]
+    environ = {name: value for name, value in airflow_environment(settings).items() if name != "PYTHONPATH"}
+    return run_process([sys.executable, "-c", TASK.format(dag=dag), task], environ)[0]

@@ -40,9 +40,9 @@ def watch(
     """Load, materialize and score what lands, as soon as it lands; SIGTERM or Ctrl-C ends it.
 
     To look costs about a tenth of a second. Spark starts once, at the first need, and the lake is held only while a
-    job writes.
-    Declarations are read once, at the start. After a failure the next try comes when another file lands, or after a
-    pause that doubles up to 10 minutes. A running job is finished before the end; a second signal ends at once.
+    job writes. Declarations are read once, at the start. After a failure the next try comes when another file lands,
+    or after a pause that doubles up to 10 minutes. A running job is finished before the end; a second signal ends at
+    once.
 
     Example: headwater --env demo watch --every 5s
     """

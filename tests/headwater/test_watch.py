@@ -36,15 +36,17 @@ class Watch:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.messages: queue.Queue[str] = queue.Queue()
-        self._lines: queue.Queue[str] = queue.Queue()
-        streams = ((self.process.stdout, self._lines), (self.process.stderr, self.messages))
+        self.lines: queue.Queue[str] = queue.Queue()
+        streams = ((self.process.stdout, self.lines), (self.process.stderr, self.messages))
         self._readers = [threading.Thread(target=_read, args=pair) for pair in streams]
         for reader in self._readers:
             reader.start()
 
     def increment(self) -> Any:
-        """Wait for the next increment."""
-        return json.loads(self._lines.get(timeout=LONGEST_SECONDS))
+        """Wait for the next increment. It fails where the process has ended."""
+        line = self.lines.get(timeout=LONGEST_SECONDS)
+        assert line, f"it ended: {list(self.messages.queue)}"
+        return json.loads(line)
 
     def started(self) -> None:
         assert "watching" in self.messages.get(timeout=LONGEST_SECONDS)
@@ -54,7 +56,7 @@ class Watch:
         return [process for process in found if process.name() == "java"]
 
     def is_silent(self) -> bool:
-        return self._lines.empty()
+        return self.lines.empty()
 
     def kill(self) -> None:
         self.process.kill()
@@ -67,6 +69,7 @@ def _read(stream: IO[str], lines: "queue.Queue[str]") -> None:
     with stream:
         for line in stream:
             lines.put(line)
+    lines.put("")  # the stream has ended
 
 
 @contextmanager
@@ -170,5 +173,5 @@ def test_sigterm_ends_it_where_nothing_ever_came(tmp_path: Path) -> None:
         watch.started()
         watch.process.send_signal(signal.SIGTERM)
         assert watch.process.wait(LONGEST_SECONDS) == 0
-        assert watch.is_silent()
+        assert watch.lines.get() == ""
     assert not project.tables.exists()
