@@ -25,7 +25,13 @@ ABOUT = (
     "compacts nothing. The empty script shows what spark-submit itself takes: its JVM, and a Python that it starts."
 )
 JOB = ROOT / "headwater" / "submit" / "job.py"
-TASK = "import sys; from dags.{dag} import dag; dag.get_task(sys.argv[1]).execute({{}})"
+TASK = """
+import sys
+from dags.{dag} import dag
+task = dag.get_task(sys.argv[1])
+task.env_vars = {{name: value for name, value in task.env_vars.items() if "{{{{" not in value}}  # who runs: nobody
+task.execute({{}})
+"""
 TASKS = {  # by case: the DAG, the task and its command
     "load, nothing to do": ("incremental_load", "bronze", ("load", "--only=bronze")),
     "maintain: a SparkContext, no job": ("maintenance", "maintain", ("maintain",)),
