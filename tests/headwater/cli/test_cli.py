@@ -88,6 +88,6 @@ def test_an_expression_that_fits_no_table_is_told_in_our_words_alone(spark: Spar
     create_table(spark, str(energy.tables / "silver" / "readings"), StructType.fromDDL("site string"))
     done = energy.run("query", "select nothing from silver.readings", "--engine", "spark", code=2)
     assert "`nothing` cannot be resolved" in done.stderr
-    assert "engine: large (how much there is to read is not known)" in done.stderr
+    assert "Spark is large: how much there is to read is not known" in done.stderr
     noise = re.findall(r"^(?:WARNING:|\{|Traceback|.*Warning\b).*", done.stderr, flags=re.MULTILINE)
     assert (done.stdout, noise) == ("", [])

@@ -112,13 +112,13 @@ def test_a_failed_job_says_why_and_a_killed_one_is_entered_by_the_next(
         left_behind = said.read_bytes()
     assert not said.exists()
     said.write_bytes(left_behind)  # as SIGKILL leaves it
-    ask(energy, "score", "usage", "--from", "2030-01-02", "--to", "2030-01-01", code=2)
+    ask(energy, "promote", "usage", "--version", "99", code=2)
     rows = {row["run"]: row for row in journal(energy)}
     assert rows["r1"]["status"] == "KILLED"
     assert "ended before the job did" in rows["r1"]["reason"]
     (failed,) = [row for row in rows.values() if row["status"] == "FAILED"]
-    assert failed["job"] == "score"
-    assert "--to 2030-01-01T00:00:00Z is after as-of" in failed["reason"]
+    assert failed["job"] == "promote"
+    assert "the model usage has no version 99" in failed["reason"]
 
 
 def test_a_day_that_airflow_loads_and_retrains_on(energy: EnergyProject, monkeypatch: pytest.MonkeyPatch) -> None:
