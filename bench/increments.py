@@ -17,8 +17,9 @@ ABOUT = (
     "A day of flights lands on a lake that has the days before. Headwater loads it into bronze and silver, and then "
     "completes four views with windows of 1, 7 and 28 days. Written by hand, one script merges the day's rows into "
     "bronze and silver, and another makes the four views anew. All are whole processes with the same Spark "
-    "properties, jars and class archive, and must hold the same rows after each day. The scripts check no file, keep "
-    "no ledger, quarantine, row numbers, hashes or change feed, and would be wrong for rows that come late."
+    "properties (the profile `small`), jars and class archive, and must hold the same rows after each day. The scripts "
+    "check no file, keep no ledger, quarantine, row numbers, hashes or change feed, and would be wrong for rows that "
+    "come late."
 )
 LAYERS = ("bronze", "silver", "gold")
 GROWS_BY = "days before"

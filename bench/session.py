@@ -4,6 +4,7 @@ from pyspark.sql import SparkSession
 
 from conf.jars import find_archive
 from conf.settings import ROOT, Settings, child_environment, load_settings
+from conf.spark_profile import SMALL
 from conf.spark_properties import spark_properties
 from pipelines.runtime.session import open_session
 
@@ -15,8 +16,11 @@ def bench_settings() -> Settings:
 
 
 def bench_properties() -> dict[str, str]:
-    """Return Headwater's own Spark properties, with its class path and class archive, for a script written by hand."""
-    return spark_properties(bench_settings(), find_archive())
+    """Return Headwater's own Spark properties, with its class path and class archive, for a script written by hand.
+
+    They are those of the profile ``small``, which Headwater takes for what these benchmarks read.
+    """
+    return spark_properties(bench_settings(), find_archive(), SMALL)
 
 
 def open_bench_session() -> SparkSession:
