@@ -76,7 +76,7 @@ def compare_model(job: ModelJob) -> Comparison:
     from training.dataset.spark.training_set import collect_rows, open_training_set
 
     with open_training_set(job, spec) as training_set:
-        spark = collect_rows(training_set)
+        spark = collect_rows(job, training_set)
     key = [*job.declaration.spine.key, PREDICTION_AT]
     return compare_frames(job.model, _as_frame(local), _as_frame(spark), key)
 

@@ -79,7 +79,7 @@ def make_training_rows(job: ModelJob, spec: TrainingSetSpec) -> TrainingRows:
     from training.dataset.spark.training_set import collect_rows, open_training_set
 
     with open_training_set(job, spec) as training_set:
-        return collect_rows(training_set)
+        return collect_rows(job, training_set)
 
 
 def count_labels_known_since(job: ModelJob, spec: TrainingSetSpec, since: datetime) -> int:

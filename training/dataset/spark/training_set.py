@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import reduce
 from operator import or_
 
+import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -14,6 +15,7 @@ from conf.instants import instant_to_micros
 from features.definitions import FeatureView
 from features.spark.as_of import join_as_of
 from features.spark.slices import find_slices
+from pipelines.delta.tables import drop_table
 from training.dataset.columns import FATE, LABEL, LABEL_KNOWN_AT, PARTS, PREDICTION_AT, ROW_HASH, is_unique_by
 from training.dataset.description import public_names
 from training.dataset.grain import check_row_count, refuse_repeated_keys
@@ -27,6 +29,7 @@ from training.dataset.spark.spine import Questions, build_spine
 from training.dataset.spec import TrainingSetSpec
 from training.model_job import ModelJob
 
+SCRATCH = "scratch"  # the folder of a lake whose tables live no longer than the job that wrote them
 FEW_QUESTIONS = 10_000  # their join keys fit into every task; the rows of all other entities are then never sorted
 
 
@@ -130,14 +133,23 @@ def measure_content_hash(training_set: TrainingSet) -> str:
     return content_hash(counted["rows"], int(counted["total"] or 0))
 
 
-def collect_rows(training_set: TrainingSet) -> TrainingRows:
-    """Collect a training set by the one large Spark job that makes it.
+def collect_rows(job: ModelJob, training_set: TrainingSet) -> TrainingRows:
+    """Read a training set into memory, from files that Spark writes below the lake and that are removed afterwards.
+
+    So the rows do not pass through the driver's JVM, whose heap would have to hold them too.
 
     Raises
     ------
     GrainError : when the point-in-time join has lost or repeated rows
     """
-    return order_rows(training_set.frame.toArrow(), training_set.inputs, training_set.fates)
+    lake, name = job.spark_lake, f"training_set_{job.run.run}"
+    path = lake.path(SCRATCH, name)
+    try:
+        training_set.frame.write.format("delta").save(path)
+        rows = pl.DataFrame(pl.from_arrow(lake.rows(SCRATCH, name)))  # with texts of a type that pyarrow can sort
+        return order_rows(rows.to_arrow(), training_set.inputs, training_set.fates)
+    finally:
+        drop_table(lake.spark, path)
 
 
 def export_rows(training_set: TrainingSet, path: str, label: str) -> None:
