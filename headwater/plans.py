@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from features.definitions import FeatureView
 from pipelines.delta.lake import LakeTables
-from pipelines.gold.plan import ViewPlan, plan_views
-from pipelines.ledger.data_clock import data_clock
+from pipelines.gold.plan import ViewPlan, plan_view
+from pipelines.ledger.data_clock import data_clocks
 from pipelines.load_plan import LoadPlan, plan_loads
 from pipelines.project.project import Project
 
@@ -20,8 +20,13 @@ def plan_features(project: Project, names: Sequence[str] | None = None) -> tuple
     """Plan these views, by default all; return also those that wait for the first data of their source."""
     lake = LakeTables(project.settings)
     views = [project.view(name) for name in names or sorted(project.views)]
-    loaded = [view for view in views if data_clock(lake, view.source) is not None]
-    return plan_views(project, lake, loaded, None), [view for view in views if view not in loaded]
+    clocks = data_clocks(lake, {view.source for view in views})
+    plans = [
+        plan_view(lake, view, project.contract(view.source), clocks[view.source])
+        for view in views
+        if view.source in clocks
+    ]
+    return plans, [view for view in views if view.source not in clocks]
 
 
 def plan_all(project: Project) -> tuple[list[LoadPlan], list[ViewPlan], list[FeatureView]]:

@@ -99,6 +99,11 @@ class LakeTables:
         answer = pa.RecordBatchReader.from_stream(self.query([(layer, name)], sql)).read_all()
         return to_python(answer.column("value"))[0]
 
+    def aggregate(self, layer: str, name: str, by: str, aggregate: str, where: str) -> pa.Table:
+        """Return a ``value`` for each value of the column ``by``, which is called ``grouped``."""
+        sql = f"SELECT {by} AS grouped, {aggregate} AS value FROM {layer}.{name} WHERE {where} GROUP BY {by}"  # noqa: S608
+        return pa.RecordBatchReader.from_stream(self.query([(layer, name)], sql)).read_all()
+
     def schema(self, layer: str, name: str, version: int | None = None) -> pa.Schema:
         """Return the columns of a table with their Arrow types."""
         return log.table_schema(self.path(layer, name), self.options, version)

@@ -11,7 +11,7 @@ from features.definitions import FeatureView
 from features.fingerprint import fingerprint
 from pipelines.delta.commit import Commit, unchanged
 from pipelines.delta.lake import LakeTables
-from pipelines.ledger.data_clock import data_clock
+from pipelines.ledger.data_clock import data_clocks
 from pipelines.project.project import Project
 
 FINGERPRINT = "headwater.fingerprint"
@@ -127,8 +127,8 @@ def plan_views(
     ------
     NotFound : when a source has never been loaded
     """
-    until = {source: through or data_clock(lake, source) for source in {view.source for view in views}}
-    return [plan_view(lake, view, project.contract(view.source), until[view.source]) for view in views]
+    clocks = {} if through else data_clocks(lake, {view.source for view in views})
+    return [plan_view(lake, view, project.contract(view.source), through or clocks.get(view.source)) for view in views]
 
 
 def most_bytes_to_read(lake: LakeTables, plans: Sequence[ViewPlan]) -> int:

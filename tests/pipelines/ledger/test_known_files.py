@@ -69,7 +69,7 @@ def test_data_clock_is_one_row_of_the_ledger(lake: WatchedTables, cursor: int, c
     """A file without a load moves the clock too: here the one of the third."""
     write_table_at(lake.settings, "silver", "orders", cursor)
     assert data_clock(lake, "orders") == at(clock)
-    assert lake.reads == [("ops.files", 1, ("value",))]
+    assert lake.reads == [("ops.files", 1, ("grouped", "value"))]
 
 
 def test_data_clock_before_the_first_load(settings: Settings) -> None:
