@@ -70,7 +70,8 @@ def plan_training(job: ModelJob, as_of: datetime | None) -> TrainPlan:
     if version is not None:
         champion = find_champion(tracking)
         gate = find_settled(job.model, version, champion.number if champion else None)
-    return TrainPlan(tracking, bounds, spec, choose_engine(job, spec), version, gate)
+    engine = choose_engine(job, spec) if gate is None else Choice(Engine.LOCAL, "there is nothing to read")
+    return TrainPlan(tracking, bounds, spec, engine, version, gate)
 
 
 def digest_of(job: ModelJob, spec: TrainingSetSpec) -> str:

@@ -5,8 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as parquet
-
 from conf.errors import UsageError
 from conf.instants import format_instant
 from training.dataset.columns import FATE, LABEL, LABEL_KNOWN_AT
@@ -48,6 +46,8 @@ def export_rows(rows: TrainingRows, folder: str, label: str) -> None:
     ------
     UsageError : when there is something at the path already
     """
+    from pyarrow import parquet
+
     try:
         Path(folder).mkdir(parents=True)
     except FileExistsError:

@@ -7,9 +7,7 @@ from enum import StrEnum
 
 from conf.errors import UsageError
 from conf.instants import instant_to_micros
-from features.local.values import NotLocal
 from training.dataset.columns import BETWEEN, FATE, LABEL_KNOWN_AT, PARTS
-from training.dataset.local import training_set as local
 from training.dataset.pins import TablePin
 from training.dataset.rows import TrainingRows
 from training.dataset.spec import TrainingSetSpec
@@ -41,8 +39,11 @@ def choose_engine(job: ModelJob, spec: TrainingSetSpec) -> Choice:
     ------
     UsageError : when the setting is ``local`` and an expression of the model is left to Spark
     """
+    from features.local.values import NotLocal
+    from training.dataset.local.training_set import translate_model
+
     try:
-        local.translate_model(job, spec)
+        translate_model(job, spec)
     except NotLocal as reason:
         return without_local(job, str(reason))
     return choose_by_size(job, spec.tables)
@@ -75,7 +76,9 @@ def make_training_rows(job: ModelJob, spec: TrainingSetSpec) -> TrainingRows:
     GrainError : when a table repeats a key, or the point-in-time join has lost or repeated rows
     """
     if choose_engine(job, spec).engine is Engine.LOCAL:
-        return local.make_rows(job, spec)
+        from training.dataset.local.training_set import make_rows
+
+        return make_rows(job, spec)
     from training.dataset.spark.training_set import collect_rows, open_training_set
 
     with open_training_set(job, spec) as training_set:
@@ -86,7 +89,9 @@ def count_labels_known_since(job: ModelJob, spec: TrainingSetSpec, since: dateti
     """Count the rows that a training by ``spec`` could use, and one as of ``since`` could not."""
     usable = (*PARTS, BETWEEN)
     if choose_engine(job, spec).engine is Engine.LOCAL:
-        labelled = local.make_labelled(job, spec)
+        from training.dataset.local.training_set import make_labelled
+
+        labelled = make_labelled(job, spec)
         known = labelled.filter(labelled[FATE].is_in(usable))[LABEL_KNOWN_AT]
         return int((known > since).sum())
     from pyspark.sql import functions as F
