@@ -120,27 +120,36 @@ def table_schema(path: str, options: Options = None, version: int | None = None)
 
 def read_last_commit(path: str, name: str, options: Options = None, until: int | None = None) -> LastCommit:
     """Return what Headwater's newest commit to the table ``name`` left behind; with ``until``, of those up to there."""
-    for commit in walk_commits_back(path, options, until):
+    newest = open_log(path, options)
+    table = newest if until is None else open_log(path, options, until)
+    if newest is None or table is None:
+        return LastCommit(0, -1, {})
+    for commit in _walk_back(newest, until):
         metadata = our_metadata(commit)
         if "generation" in metadata:
             generation = int(metadata["generation"])
-            return LastCommit(generation, _transaction(path, options, f"{name}/{generation}", until), metadata)
+            return LastCommit(generation, _transaction(table, f"{name}/{generation}"), metadata)
         if commit.get("operation") == "RESTORE":
             restored = read_last_commit(path, name, options, int(commit["operationParameters"]["version"]))
             version = int(commit["version"])  # it numbers the new generation
             return LastCommit(version, restored.cursor, restored.metadata)
-    return LastCommit(0, _transaction(path, options, f"{name}/0", until), {})
+    return LastCommit(0, _transaction(table, f"{name}/0"), {})
 
 
 def walk_commits_back(path: str, options: Options = None, version: int | None = None) -> Iterator[dict[str, Any]]:
     """Yield the commitInfo of each commit, ``version`` in it, from a version back to the oldest that the log keeps."""
-    table = open_log(path, options)
-    if table is None or (version is not None and version > table.version()):
+    newest = open_log(path, options)
+    return iter(()) if newest is None else _walk_back(newest, version)
+
+
+def _walk_back(newest: DeltaTable, version: int | None) -> Iterator[dict[str, Any]]:
+    """Walk the commits of a table that was opened at its newest version: of an older one deltalake numbers wrongly."""
+    skipped = 0 if version is None else newest.version() - version
+    if skipped < 0:
         return
-    skipped = 0 if version is None else table.version() - version
-    seen = skipped  # a table opened as of an older version numbers its history wrongly, so the newest one is asked
+    seen = skipped
     for limit in (skipped + FEW_COMMITS, None):  # mostly the newest commits suffice
-        commits = table.history(limit)
+        commits = newest.history(limit)
         yield from commits[seen:]
         if limit is None or len(commits) < limit:
             return
@@ -167,8 +176,7 @@ def our_metadata(commit: Mapping[str, Any]) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) and "run" in metadata else {}
 
 
-def _transaction(path: str, options: Options, app_id: str, version: int | None) -> int:
-    """Return the number of a SetTransaction at a version (None: the newest); -1 when the table had no such number."""
-    table = open_log(path, options, version)
-    recorded = None if table is None else table.transaction_version(app_id)
+def _transaction(table: DeltaTable, app_id: str) -> int:
+    """Return the number of a SetTransaction; -1 when the table has no such number."""
+    recorded = table.transaction_version(app_id)
     return -1 if recorded is None else int(recorded)
