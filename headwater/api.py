@@ -4,10 +4,8 @@ Nothing here writes to the lake. Spark starts only for a training set that this 
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,18 +171,17 @@ class Project:
         ------
         NotFound : when the features are not complete as of that instant
         """
-        from headwater.lake_job import open_session_for
-        from headwater.model_commands import look
+        from headwater.lake_job import open_at_first_need
+        from pipelines.runtime.run_facts import RunFacts
         from training.dataset.description import describe_training_set, public_names
         from training.dataset.engine import make_training_rows
         from training.dataset.spec import pin_training_set, place_bounds
+        from training.model_job import ModelJob
 
         self.declared.model(model)
-        with ExitStack() as sessions:
-            job = look(self.declared, "training-set", model)
-            run = job.run
-            spark = cache(lambda: sessions.enter_context(open_session_for(self._options, self.declared, run)))
-            job = job.with_spark(spark)
+        run = RunFacts.begin("training-set")
+        with open_at_first_need(self._options, self.declared, run) as open_spark:
+            job = ModelJob(self.declared, self._lake, model, run, open_spark)
             bounds = place_bounds(job, None if as_of is None else _instant(as_of))
             if not job.has_features(bounds.as_of):
                 message = f"the features of {model} are not complete through {format_instant(bounds.as_of)}"

@@ -75,8 +75,7 @@ def open_without_spark(
     Spark starts only if the job reads ``spark_lake``. Then Spark must not commit anything.
     """
     run = RunFacts.begin(command)
-    with ExitStack() as sessions:
-        open_spark = cache(lambda: sessions.enter_context(open_session_for(options, project, run)))
+    with open_at_first_need(options, project, run) as open_spark:
         job = LakeJob(project, LakeTables(project.settings), run, open_spark, tables)
         with _hold(job, ProcessLock(), options.wait_seconds):
             yield job
@@ -129,6 +128,13 @@ def open_for_reading(
     with open_session_for(options, project, run, bytes_to_read) as lake:
         run = replace(run, spark_app=lake.spark.sparkContext.applicationId)
         yield LakeJob(project, lake, run, lambda: lake)
+
+
+@contextmanager
+def open_at_first_need(options: Options, project: Project, run: RunFacts) -> Iterator[Callable[[], Lake]]:
+    """Yield what opens a session, at its first call; the session ends with the body."""
+    with ExitStack() as sessions:
+        yield cache(lambda: sessions.enter_context(open_session_for(options, project, run)))
 
 
 @contextmanager

@@ -7,10 +7,9 @@ while it runs, and has its row in ``ops.runs``.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 from conf.durations import format_duration
@@ -61,12 +60,11 @@ def watch(
 @contextmanager
 def warm_session(options: Options, project: Project, stop: StopRequest) -> Iterator[Callable[[], None]]:
     """Yield what starts Spark, at its first call; Spark ends with the body."""
-    with ExitStack() as sessions:
+    shielded = replace(options, is_shielded=True)
+    with lake_job.open_at_first_need(shielded, project, RunFacts.begin("watch")) as open_session:
 
-        @cache
         def open_spark() -> None:
-            run = RunFacts.begin("watch")
-            sessions.enter_context(lake_job.open_session_for(replace(options, is_shielded=True), project, run))
+            open_session()
             stop.listen()
 
         yield open_spark

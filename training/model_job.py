@@ -1,9 +1,8 @@
 """What a job on one model works with: the project, the lake, and who runs it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
 
 from conf.errors import NotFound
 from conf.model import ModelDeclaration
@@ -37,10 +36,6 @@ class ModelJob:
     model: str
     run: RunFacts
     open_spark: Callable[[], Lake] = _no_session
-
-    def with_spark(self, open_spark: Callable[[], Lake]) -> Self:
-        """Return the same job with a way to open a session for reading."""
-        return replace(self, open_spark=open_spark)
 
     @property
     def declaration(self) -> ModelDeclaration:

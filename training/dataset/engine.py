@@ -1,9 +1,10 @@
 """Which engine makes a training set: this process, where it fits into memory, or Spark. Both make the same rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from conf.errors import UsageError
 from conf.instants import instant_to_micros
@@ -33,25 +34,38 @@ class Choice:
 
 
 def choose_engine(job: ModelJob, spec: TrainingSetSpec) -> Choice:
-    """Choose by the setting ``engine``; ``auto`` takes this process where it can do the work.
+    """Choose what makes a training set.
 
     Raises
     ------
-    UsageError : when the setting is ``local`` and an expression of the model is left to Spark
+    UsageError : when the setting ``engine`` is ``local`` and an expression of the model is left to Spark
     """
-    from features.local.values import NotLocal
     from training.dataset.local.training_set import translate_model
 
-    try:
-        translate_model(job, spec)
-    except NotLocal as reason:
-        return without_local(job, str(reason))
-    return choose_by_size(job, spec.tables)
+    return choose_for(job, spec.tables, partial(translate_model, job, spec))
 
 
-def choose_by_size(job: ModelJob, tables: Sequence[TablePin]) -> Choice:
-    """Choose for work that reads these tables and that both engines can do."""
+def choose_for(job: ModelJob, tables: Sequence[TablePin], translate: Callable[[], object]) -> Choice:
+    """Choose by the setting ``engine``; ``auto`` takes this process where it can do the work.
+
+    Parameters
+    ----------
+    tables : what is to be read
+    translate : translates the expressions that this process would have to compute
+
+    Raises
+    ------
+    UsageError : when the setting is ``local`` and an expression is left to Spark
+    """
+    from features.local.values import NotLocal
+
     settings = job.project.settings
+    try:
+        translate()
+    except NotLocal as reason:
+        if settings.engine == "local":
+            raise UsageError(f"{job.model} cannot be computed in this process: {reason}", "use --engine auto") from None
+        return Choice(Engine.SPARK, str(reason))
     if settings.engine != "auto":
         return Choice(Engine(settings.engine), "asked for")
     size_mb = sum(job.lake.size(pin.layer, pin.name, pin.version) for pin in tables) / 1e6
@@ -59,13 +73,6 @@ def choose_by_size(job: ModelJob, tables: Sequence[TablePin]) -> Choice:
     if size_mb <= settings.local_limit_mb:
         return Choice(Engine.LOCAL, to_read)
     return Choice(Engine.SPARK, f"{to_read}, more than local_limit_mb: {settings.local_limit_mb}")
-
-
-def without_local(job: ModelJob, reason: str) -> Choice:
-    """Choose Spark, because an expression of the model is left to it."""
-    if job.project.settings.engine == "local":
-        raise UsageError(f"{job.model} cannot be computed in this process: {reason}", "use --engine auto")
-    return Choice(Engine.SPARK, reason)
 
 
 def make_training_rows(job: ModelJob, spec: TrainingSetSpec) -> TrainingRows:

@@ -5,9 +5,8 @@ from datetime import datetime
 
 from conf.errors import NoChampion, UsageError
 from conf.instants import format_instant
-from features.local.values import NotLocal
 from training.dataset.columns import PREDICTION_AT
-from training.dataset.engine import Choice, Engine, choose_by_size, without_local
+from training.dataset.engine import Choice, Engine, choose_for
 from training.dataset.local.spine import translate_spine
 from training.dataset.local.training_set import schema_of
 from training.dataset.pins import TablePin
@@ -112,8 +111,7 @@ def place_interval(as_of: datetime, since: datetime | None, until: datetime | No
 
 
 def _choose_engine(job: ModelJob, spine: TablePin, views: tuple[TablePin, ...]) -> Choice:
-    try:
-        translate_spine(schema_of(job.lake, spine), job.declaration.spine, job.join_keys)
-    except NotLocal as reason:
-        return without_local(job, str(reason))
-    return choose_by_size(job, (spine, *views))
+    def translate() -> object:
+        return translate_spine(schema_of(job.lake, spine), job.declaration.spine, job.join_keys)
+
+    return choose_for(job, (spine, *views), translate)

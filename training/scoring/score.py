@@ -69,7 +69,8 @@ def count_questions(plan: ScoringPlan) -> int | None:
 
 
 def _answer(plan: ScoringPlan) -> Commit:
-    stamp = Stamp(plan.table, plan.job.run, extra=_facts(plan))
+    facts = {"model": plan.job.model, "model_version": plan.version.number, "sources": _versions_read(plan)}
+    stamp = Stamp(plan.table, plan.job.run, extra=facts)
     if plan.engine.engine is Engine.SPARK:
         from training.scoring.spark.answers import answer_questions as answer_by_spark
 
@@ -89,12 +90,11 @@ def describe_scoring(plan: ScoringPlan, now: datetime) -> dict[str, Any]:
         "model_name": plan.job.model,
         MODEL_VERSION: plan.version.number,
         "run_id": plan.version.run_id,
-        "feature_versions": json.dumps({pin.full_name: pin.version for pin in plan.pins}, sort_keys=True),
+        "feature_versions": json.dumps(_versions_read(plan), sort_keys=True),
         "as_of": plan.interval.as_of,
         "scored_at": now,
     }
 
 
-def _facts(plan: ScoringPlan) -> dict[str, Any]:
-    sources = {pin.full_name: pin.version for pin in plan.pins}
-    return {"model": plan.job.model, "model_version": plan.version.number, "sources": sources}
+def _versions_read(plan: ScoringPlan) -> dict[str, int]:
+    return {pin.full_name: pin.version for pin in plan.pins}
